@@ -1,0 +1,1 @@
+//! Gateway API manifests in, filter configurations and Envoy Gateway manifests out.

@@ -1,0 +1,3 @@
+//! HTTPRoute and GRPCRoute: what matches a request, and which match wins.
+
+pub mod spec;

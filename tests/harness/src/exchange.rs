@@ -1,0 +1,78 @@
+//! One request and its answer: what every host takes and gives.
+
+use std::net::IpAddr;
+
+/// A header block: names in lower case, values as bytes, in order, with duplicates.
+pub type Headers = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// What a scenario sends.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// Namespace of the Gateway that takes the request.
+    pub gateway_namespace: String,
+    /// Name of that Gateway.
+    pub gateway: String,
+    /// The port to connect to, as the Gateway's listener numbers it.
+    pub port: u16,
+    /// How the request travels.
+    pub protocol: Protocol,
+    /// `:method`.
+    pub method: String,
+    /// `:authority`, with a port if the scenario gives one.
+    pub authority: String,
+    /// `:path` with its query.
+    pub path: Vec<u8>,
+    /// The client's headers, pseudo-headers not among them.
+    pub headers: Headers,
+    /// Request body.
+    pub body: Vec<u8>,
+    /// Address of the TCP peer; absent is loopback.
+    pub client: Option<IpAddr>,
+    /// Headers that the backend must put on its answer.
+    pub backend_response_headers: Vec<(String, String)>,
+}
+
+/// How a request travels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http,
+    /// HTTP/2 with prior knowledge.
+    H2c,
+    /// Unary gRPC over h2c, empty message.
+    Grpc,
+}
+
+/// What came back.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Response headers, `:status` not among them.
+    pub headers: Headers,
+    /// Response trailers (`grpc-status`).
+    pub trailers: Headers,
+    /// Response body.
+    pub body: Vec<u8>,
+    /// What the backend saw, if one was reached.
+    pub seen: Option<Seen>,
+    /// Why it was decided so, line by line; shown with a failed case.
+    pub why: Vec<String>,
+}
+
+/// The request as a backend saw it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Namespace of the Service.
+    pub namespace: String,
+    /// Name of the Service.
+    pub service: String,
+    /// `:method`.
+    pub method: String,
+    /// `:authority`.
+    pub authority: String,
+    /// `:path` with its query.
+    pub path: String,
+    /// Request headers.
+    pub headers: Headers,
+}

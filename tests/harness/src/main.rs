@@ -1,0 +1,3 @@
+//! `gwf`, the command.
+
+fn main() {}
