@@ -1,0 +1,40 @@
+//! Header names and values, checked before they go out.
+//!
+//! Envoy's hostcalls validate nothing: a CR LF in a value reaches the wire, a bad request header
+//! makes the router answer 503 (source/extensions/common/wasm/context.cc).
+
+/// Whether this is a `token` (RFC 9110, 5.6.2): a header name or a method.
+pub fn is_token(name: &[u8]) -> bool {
+    let special = b"!#$%&'*+-.^_`|~";
+    !name.is_empty()
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || special.contains(byte))
+}
+
+/// Whether this can be a header's value (RFC 9110, 5.5): no control characters but the tab.
+pub fn is_value(value: &[u8]) -> bool {
+    value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+}
+
+/// Whether a name may be written by a filter: a token, or one of the pseudo-headers that can be
+/// replaced.
+pub fn is_writable_name(name: &[u8]) -> bool {
+    is_token(name)
+        || matches!(name, b":authority" | b":method" | b":path" | b":scheme" | b":status")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_could_end_a_header_passes() {
+        for bad in ["", "a b", "a:", "a\r", "ä", "a\n", ":x", "a(b"] {
+            assert!(!is_token(bad.as_bytes()), "{bad:?}");
+        }
+        assert!(is_token(b"X-Header_1") && is_writable_name(b":path") && !is_writable_name(b":x"));
+        for bad in ["a\r\nb", "\0", "a\n", "\x7f"] {
+            assert!(!is_value(bad.as_bytes()), "{bad:?}");
+        }
+        assert!(is_value(b"a\tb \xff") && is_value(b""));
+    }
+}

@@ -1,0 +1,157 @@
+//! One decision.
+
+use super::{Listener, Router, Rule};
+use crate::action::{Actions, Cors, CorsHeaders, OwnAnswer};
+use crate::reply::Reply;
+use crate::request::RequestHead;
+use crate::route::Entry;
+
+/// What is done with a request.
+#[derive(Debug)]
+pub struct Decision<'r> {
+    /// The rule and the backend that were chosen, if a rule matched.
+    pub applied: Option<Applied>,
+    /// Answer or forward.
+    pub outcome: Outcome<'r>,
+    /// Cross-origin headers for the response.
+    pub cors: CorsHeaders,
+}
+
+/// A chosen rule and backendRef: small enough to be kept for the response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    pub(super) rule: u32,
+    pub(super) backend: Option<u32>,
+}
+
+/// Answer or forward.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome<'r> {
+    /// The gateway answers.
+    Reply(Reply),
+    /// The request goes to a backend.
+    Forward {
+        /// `<namespace>/<name>:<port>`.
+        backend: &'r str,
+        /// The Host that the backend is to see, if it is rewritten.
+        hostname: Option<&'r str>,
+        /// The new path, without query, if it is rewritten.
+        path: Option<Vec<u8>>,
+    },
+}
+
+impl Router {
+    /// Decides on a request that came in at a listener. `draw` gives a number evenly drawn from all
+    /// `u64`; it is called where there are several backends to choose from.
+    ///
+    /// No listener or no match is 404; a matched rule without a usable backend is 500.
+    pub fn decide(
+        &self,
+        listener: Option<&Listener>,
+        head: &RequestHead,
+        draw: impl FnOnce() -> u64,
+    ) -> Decision<'_> {
+        let Some(listener) = listener else { return Decision::no_match() };
+        if let Some(decision) = self.preflight(listener, head) {
+            return decision;
+        }
+        match listener.table.find(head) {
+            Some(entry) => self.serve(entry, listener, head, draw),
+            None => Decision::no_match(),
+        }
+    }
+
+    /// A preflight asks on behalf of another request: the rule is that of the asked-for method
+    /// first, so that a rule which matches only PUT can answer the OPTIONS for it.
+    fn preflight(&self, listener: &Listener, head: &RequestHead) -> Option<Decision<'_>> {
+        let method = Cors::preflight_method(head)?;
+        let asked = head.with_method(method);
+        [&asked, head].into_iter().find_map(|head| {
+            let rule = listener.table.find(head)?.policy;
+            let cors = self.rules.get(rule as usize)?.actions.cors.as_ref()?;
+            Some(Decision {
+                applied: Some(Applied { rule, backend: None }),
+                outcome: Outcome::Reply(cors.preflight(head)),
+                cors: CorsHeaders::new(),
+            })
+        })
+    }
+
+    fn serve(
+        &self,
+        entry: &Entry<u32>,
+        listener: &Listener,
+        head: &RequestHead,
+        draw: impl FnOnce() -> u64,
+    ) -> Decision<'_> {
+        let Some(rule) = self.rules.get(entry.policy as usize) else { return Decision::no_match() };
+        let prefix = entry.path.prefix();
+        let cors = rule.actions.cors.as_ref();
+        let decision = |backend, outcome| Decision {
+            applied: Some(Applied { rule: entry.policy, backend }),
+            outcome,
+            cors: cors.map(|cors| cors.response_headers(head)).unwrap_or_default(),
+        };
+        if let Some(reply) = own_answer(&rule.actions, head, prefix, listener.port) {
+            return decision(None, Outcome::Reply(reply));
+        }
+        let chosen = rule.split.pick(if rule.split.is_choice() { draw() } else { 0 }).copied();
+        let backend = chosen.and_then(|at| rule.backends.get(at as usize));
+        let Some((id, backend)) =
+            backend.and_then(|backend| Some((backend.id.as_deref()?, backend)))
+        else {
+            return decision(None, Outcome::Reply(no_backend(rule)));
+        };
+        if let Some(reply) = own_answer(&backend.actions, head, prefix, listener.port) {
+            return decision(chosen, Outcome::Reply(reply));
+        }
+        decision(chosen, forward(id, [&rule.actions, &backend.actions], head, prefix))
+    }
+}
+
+impl Decision<'_> {
+    /// "If no matches are found […], HTTP 404 status code MUST be returned"; Envoy tells a gRPC
+    /// caller UNIMPLEMENTED.
+    fn no_match() -> Self {
+        Decision {
+            applied: None,
+            outcome: Outcome::Reply(Reply::new(404)),
+            cors: CorsHeaders::new(),
+        }
+    }
+}
+
+fn own_answer(
+    actions: &Actions,
+    head: &RequestHead,
+    prefix: Option<&str>,
+    port: u16,
+) -> Option<Reply> {
+    actions.answer.as_ref().map(|answer| match answer {
+        OwnAnswer::Redirect(redirect) => redirect.reply(head, prefix, port),
+        OwnAnswer::Direct(direct) => direct.reply(head),
+    })
+}
+
+/// "All traffic which matches this rule MUST receive a 500 status code"; for a GRPCRoute, "MUST
+/// receive an UNAVAILABLE status".
+fn no_backend(rule: &Rule) -> Reply {
+    Reply { grpc_status: rule.grpc.then_some(14), ..Reply::new(500) }
+}
+
+/// The rewrite of the backendRef goes before that of the rule, which is the less specific one.
+fn forward<'r>(
+    backend: &'r str,
+    [rule, own]: [&'r Actions; 2],
+    head: &RequestHead,
+    prefix: Option<&str>,
+) -> Outcome<'r> {
+    let rewrites = || [&own.rewrite, &rule.rewrite].into_iter().flatten();
+    Outcome::Forward {
+        backend,
+        hostname: rewrites().find_map(|rewrite| rewrite.hostname.as_deref()),
+        path: rewrites()
+            .find_map(|rewrite| rewrite.path.as_ref())
+            .map(|path| path.apply(head.path(), prefix)),
+    }
+}
