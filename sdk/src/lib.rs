@@ -1,10 +1,14 @@
 //! Gateway API routing for proxy-wasm filters, and the API to write such filters with.
 //!
-//! The core has no host in it: [`request`] and [`route`] compile and test natively.
+//! The core has no host in it: [`request`], [`route`], [`action`], [`split`] and [`router`] take
+//! values and give decisions. [`filter`] is what authors meet, [`host`] what a filter may ask of the
+//! proxy.
 #![warn(missing_docs)]
 
 pub mod action;
+pub mod filter;
 pub mod header;
+pub mod host;
 pub mod reply;
 pub mod request;
 pub mod route;

@@ -22,7 +22,7 @@ pub fn claims(token: &[u8]) -> Option<Value> {
     serde_json::from_slice(&BASE64.decode(payload).ok()?).ok()
 }
 
-/// The values of a claim as text: a string, number or boolean is one value, an array one for each
+/// The values of a claim as text: a string, integer or boolean is one value, an array one for each
 /// of its elements. A name that is not a member itself is a path of members joined by dots.
 pub fn values(claims: &Value, name: &str) -> Vec<String> {
     let found = claims
@@ -38,7 +38,8 @@ pub fn values(claims: &Value, name: &str) -> Vec<String> {
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Number(number) => number.as_i64().map(|number| number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
         _ => None,
     }
 }
