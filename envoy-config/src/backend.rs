@@ -1,0 +1,124 @@
+//! Whether a backendRef leads to a backend that the route may use.
+
+use crate::manifest::model::{BackendRef, Object, Route};
+use crate::manifest::{GATEWAY_API, Manifests};
+use gateway_filter_sdk::route::spec::RouteKind;
+use k8s_openapi::api::core::v1::{Service, ServicePort};
+
+/// A backend that exists, as a backendRef leads to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resolved {
+    pub(crate) namespace: String,
+    pub(crate) service: String,
+    pub(crate) port: u16,
+    pub(crate) http2: bool,
+}
+
+/// Why a backendRef is invalid: the reason of the `ResolvedRefs` condition, and what to tell.
+pub(crate) type Invalid = (&'static str, String);
+
+/// Follows a backendRef of `route`. What makes one invalid is in the docs of HTTPBackendRef: "it
+/// refers to an unknown or unsupported kind of resource", "it refers to a resource that does not
+/// exist", "it refers to a resource in another namespace when the reference has not been
+/// explicitly allowed by a ReferenceGrant".
+pub(crate) fn resolve(
+    manifests: &Manifests,
+    route: &Object<Route>,
+    backend: &BackendRef,
+) -> Result<Resolved, Invalid> {
+    let group = backend.group.as_deref().unwrap_or_default();
+    let kind = backend.kind.as_deref().unwrap_or("Service");
+    if (group, kind) != ("", "Service") {
+        let group = if group.is_empty() { "core" } else { group };
+        return Err((
+            "InvalidKind",
+            format!("{group}/{kind} is not a kind of backend"),
+        ));
+    }
+    let own = route.document.namespace();
+    let namespace = backend.namespace.as_deref().unwrap_or(own);
+    let name = &backend.name;
+    if namespace != own && !granted(manifests, route.document.kind(), own, namespace, name) {
+        let message =
+            format!("no ReferenceGrant in namespace {namespace} lets {own} use Service {name}");
+        return Err(("RefNotPermitted", message));
+    }
+    let Some(service) = manifests
+        .services
+        .get(&(namespace.to_owned(), name.clone()))
+    else {
+        return Err((
+            "BackendNotFound",
+            format!("there is no Service {namespace}/{name}"),
+        ));
+    };
+    let Some(port) = backend.port else {
+        return Err((
+            "BackendNotFound",
+            "a reference to a Service needs a port".to_owned(),
+        ));
+    };
+    let ports = tcp_ports(&service.value);
+    let entry = ports.iter().find(|entry| entry.port == i32::from(port));
+    // A name in the DNS needs no ports of its own: it has whichever its host serves.
+    if entry.is_none() && !(ports.is_empty() && is_external(&service.value)) {
+        return Err((
+            "BackendNotFound",
+            format!("Service {namespace}/{name} has no port {port}"),
+        ));
+    }
+    let http2 = route.value.kind == RouteKind::GRPCRoute || entry.is_some_and(|port| is_h2c(port));
+    let (namespace, service) = (namespace.to_owned(), name.clone());
+    Ok(Resolved {
+        namespace,
+        service,
+        port,
+        http2,
+    })
+}
+
+/// ReferenceGrant: "from" names group, kind and namespace of the referrer, "to" group, kind and
+/// perhaps name in the namespace of the grant. "When unspecified [the name], this policy refers to
+/// all resources of the specified Group and Kind in the local namespace."
+fn granted(manifests: &Manifests, kind: &str, from: &str, to: &str, service: &str) -> bool {
+    let grants = manifests
+        .grants
+        .iter()
+        .filter(|grant| grant.document.namespace() == to);
+    grants.into_iter().any(|grant| {
+        let from_allowed = grant.value.from.iter().any(|entry| {
+            entry.group == GATEWAY_API && entry.kind == kind && entry.namespace == from
+        });
+        let to_allowed = grant.value.to.iter().any(|entry| {
+            let named = entry.name.as_deref().filter(|name| !name.is_empty());
+            entry.group.is_empty()
+                && entry.kind == "Service"
+                && named.is_none_or(|name| name == service)
+        });
+        from_allowed && to_allowed
+    })
+}
+
+fn tcp_ports(service: &Service) -> Vec<&ServicePort> {
+    let ports = service
+        .spec
+        .iter()
+        .flat_map(|spec| spec.ports.iter().flatten());
+    ports
+        .filter(|port| port.protocol.as_deref().unwrap_or("TCP") == "TCP")
+        .collect()
+}
+
+fn is_external(service: &Service) -> bool {
+    service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("ExternalName")
+}
+
+/// The protocols that Envoy Gateway speaks to in HTTP/2 (1.9, `resolveBackendProtocol` in
+/// `internal/gatewayapi/route.go`).
+fn is_h2c(port: &ServicePort) -> bool {
+    let protocol = port.app_protocol.as_deref();
+    matches!(
+        protocol,
+        Some("kubernetes.io/h2c" | "gateway.envoyproxy.io/h2c" | "grpc")
+    )
+}

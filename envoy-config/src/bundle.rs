@@ -1,0 +1,241 @@
+//! Manifests to the configurations of the filters, per Gateway.
+
+use crate::attach::{self, Attachment, Listener, Protocol};
+use crate::convert::{Converted, convert};
+use crate::manifest::model::{GatewaySpec, Object, Route};
+use crate::manifest::{Class, Document, Manifests};
+use crate::report::{Report, Severity};
+use gateway_filter_sdk::route::spec::{
+    ListenerSpec, Metadata, RouteKind, RouteMatchSpec, RouteSpec,
+};
+use std::collections::{BTreeMap, HashMap};
+
+/// What the manifests come to.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// In the order of the files.
+    pub gateways: Vec<GatewayBundle>,
+    /// What was refused or ignored, by file and line.
+    pub report: Report,
+}
+
+/// One Gateway: a configuration for each filter, and what has to be around it.
+#[derive(Debug, Clone)]
+pub struct GatewayBundle {
+    /// Namespace of the Gateway.
+    pub namespace: String,
+    /// Name of the Gateway.
+    pub name: String,
+    /// The configuration of the route-match filter.
+    pub route_match: RouteMatchSpec,
+    /// The listeners that carry HTTP, in order of precedence.
+    pub listeners: Vec<ListenerInfo>,
+    /// The backends that its routes reach, by name, each once.
+    pub backends: Vec<Backend>,
+    /// The rules that need what Envoy does by itself.
+    pub native: Vec<NativeRule>,
+}
+
+/// A listener that carries HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerInfo {
+    /// `<namespace>/<Gateway>/<listener>`, or of a ListenerSet
+    /// `<namespace>/<Gateway>/<set's namespace>/<set>/<listener>`: how the names of Envoy
+    /// Gateway's virtual hosts start.
+    pub name: String,
+    /// Its name within the Gateway or ListenerSet.
+    pub section: String,
+    /// Its port.
+    pub port: u16,
+    /// `HTTP` or `HTTPS`.
+    pub protocol: String,
+    /// Its hostname; absent is every host.
+    pub hostname: Option<String>,
+    /// It terminates TLS.
+    pub tls: bool,
+}
+
+/// A port of a Service that routes lead to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// Namespace of the Service.
+    pub namespace: String,
+    /// Name of the Service.
+    pub service: String,
+    /// Port of the Service.
+    pub port: u16,
+    /// It is spoken to in cleartext HTTP/2: its `appProtocol` says so, or a GRPCRoute leads to it.
+    pub http2: bool,
+    /// `<namespace>/<service>:<port>`, as in the header that names the chosen backend.
+    pub id: String,
+}
+
+/// A rule of which a part is left to Envoy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NativeRule {
+    /// HTTPRoute or GRPCRoute.
+    pub kind: RouteKind,
+    /// Namespace of the route.
+    pub namespace: String,
+    /// Name of the route.
+    pub name: String,
+    /// Index of the rule.
+    pub rule: usize,
+    /// `RequestMirror`, `timeouts`, `retry`, `sessionPersistence`, `credentialInjection`.
+    pub features: Vec<&'static str>,
+}
+
+/// Attaches, resolves and converts. It always succeeds: what cannot be served is left out, or
+/// answered 500 where the Gateway API says so, and reported.
+#[must_use]
+pub fn bundle(manifests: &Manifests) -> Bundle {
+    let mut report = Report::default();
+    report_unused(manifests, &mut report);
+    attach::missing_gateways(manifests, &mut report);
+    let mut owners: Vec<&Document> = Vec::new();
+    let mut attached = Vec::new();
+    for gateway in &manifests.gateways {
+        let listeners = attach::listeners(manifests, gateway, &mut report);
+        let routes = attach::attach(manifests, gateway, &listeners, &mut report);
+        owners.push(&gateway.document);
+        owners.extend(listeners.iter().map(|listener| listener.owner));
+        attached.push((gateway, listeners, routes));
+    }
+    attach::missing_parents(manifests, &owners, &mut report);
+    // A route is converted once, however many Gateways it is attached to: what is wrong with it is
+    // reported once.
+    let mut converted = HashMap::new();
+    for route in attached
+        .iter()
+        .flat_map(|(_, _, routes)| routes)
+        .map(|one| one.route)
+    {
+        let key = std::ptr::from_ref(route);
+        converted
+            .entry(key)
+            .or_insert_with(|| convert(manifests, route, &mut report));
+    }
+    let gateways = attached
+        .iter()
+        .map(|(gateway, listeners, routes)| gateway_bundle(gateway, listeners, routes, &converted))
+        .collect();
+    report
+        .entries
+        .sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    Bundle { gateways, report }
+}
+
+fn report_unused(manifests: &Manifests, report: &mut Report) {
+    for document in manifests.documents() {
+        match document.class() {
+            Class::Kept => {
+                let message = "not used yet".to_owned();
+                report.ignore(document, "", Severity::Note, message);
+            }
+            Class::Unknown => {
+                let group = document.group();
+                let message = format!("ignored: the kind {group}/{} is not known", document.kind());
+                report.ignore(document, "", Severity::Warning, message);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn gateway_bundle(
+    gateway: &Object<GatewaySpec>,
+    listeners: &[Listener],
+    routes: &[Attachment],
+    converted: &HashMap<*const Object<Route>, Converted>,
+) -> GatewayBundle {
+    let infos = listeners.iter().map(serving);
+    let mut specs = Vec::new();
+    let mut backends: BTreeMap<String, Backend> = BTreeMap::new();
+    let mut native = Vec::new();
+    for attachment in routes {
+        let Some(converted) = converted.get(&std::ptr::from_ref(attachment.route)) else {
+            continue;
+        };
+        specs.push(route_spec(attachment, listeners, converted));
+        for resolved in &converted.backends {
+            let id = format!(
+                "{}/{}:{}",
+                resolved.namespace, resolved.service, resolved.port
+            );
+            let backend = backends.entry(id).or_insert_with_key(|id| Backend {
+                namespace: resolved.namespace.clone(),
+                service: resolved.service.clone(),
+                port: resolved.port,
+                http2: false,
+                id: id.clone(),
+            });
+            backend.http2 |= resolved.http2;
+        }
+        native.extend(native_rules(attachment.route, converted));
+    }
+    let listeners: Vec<ListenerInfo> = infos.flatten().collect();
+    let listener_specs = listeners.iter().map(listener_spec).collect();
+    GatewayBundle {
+        namespace: gateway.document.namespace().to_owned(),
+        name: gateway.document.name().to_owned(),
+        route_match: RouteMatchSpec {
+            listeners: listener_specs,
+            routes: specs,
+        },
+        listeners,
+        backends: backends.into_values().collect(),
+        native,
+    }
+}
+
+/// The listener, if it is served and carries HTTP.
+fn serving(listener: &Listener) -> Option<ListenerInfo> {
+    let served = listener.is_ready() && listener.protocol.carries_http();
+    served.then(|| ListenerInfo {
+        name: listener.name.clone(),
+        section: listener.spec.name.clone(),
+        port: listener.spec.port,
+        protocol: listener.spec.protocol.clone(),
+        hostname: listener.spec.hostname.clone(),
+        tls: listener.protocol == Protocol::Https,
+    })
+}
+
+fn listener_spec(listener: &ListenerInfo) -> ListenerSpec {
+    ListenerSpec {
+        name: listener.name.clone(),
+        port: listener.port,
+        protocol: Some(listener.protocol.clone()),
+        hostname: listener.hostname.clone(),
+    }
+}
+
+fn route_spec(attachment: &Attachment, listeners: &[Listener], converted: &Converted) -> RouteSpec {
+    let document = &attachment.route.document;
+    let names = attachment
+        .listeners
+        .iter()
+        .filter_map(|index| listeners.get(*index));
+    RouteSpec {
+        api_version: None,
+        kind: attachment.route.value.kind,
+        metadata: Metadata {
+            namespace: document.namespace().to_owned(),
+            name: document.name().to_owned(),
+            creation_timestamp: document.creation_timestamp(),
+        },
+        listeners: Some(names.map(|listener| listener.name.clone()).collect()),
+        spec: converted.spec.clone(),
+    }
+}
+
+fn native_rules(route: &Object<Route>, converted: &Converted) -> Vec<NativeRule> {
+    let rule = |(rule, features): &(usize, Vec<&'static str>)| NativeRule {
+        kind: route.value.kind,
+        namespace: route.document.namespace().to_owned(),
+        name: route.document.name().to_owned(),
+        rule: *rule,
+        features: features.clone(),
+    };
+    converted.native.iter().map(rule).collect()
+}

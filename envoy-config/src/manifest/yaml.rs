@@ -1,0 +1,160 @@
+//! YAML text to JSON values that remember where each key and list item stood.
+
+use crate::problem::{Position, Problem, Source};
+use saphyr::{LoadableYamlNode, MarkedYaml, Marker, Scalar, YamlData};
+use serde_json::{Map, Number, Value};
+use std::collections::HashMap;
+
+/// Deeper than any Kubernetes object, and far from the end of the stack.
+const MAX_DEPTH: usize = 64;
+
+/// A document of a YAML stream.
+#[derive(Debug, Clone)]
+pub(crate) struct YamlDocument {
+    pub(crate) value: Value,
+    /// The place of every key and list item, under the path by which serde names it
+    /// (`spec.rules[0].name`); the document itself is the empty path.
+    pub(crate) positions: HashMap<String, Position>,
+}
+
+/// The documents of `text`, empty ones left out.
+pub(crate) fn parse(source: &Source) -> Result<Vec<YamlDocument>, Problem> {
+    let text = source.inner();
+    let bytes: Vec<usize> = text.char_indices().map(|(offset, _)| offset).collect();
+    let nodes = MarkedYaml::load_from_str(text).map_err(|error| {
+        let position = position(&bytes, text, error.marker(), None);
+        scan_problem(source, position, error.info())
+    })?;
+    let mut documents = Vec::new();
+    for node in &nodes {
+        let mut reader = Reader {
+            source,
+            bytes: &bytes,
+            positions: HashMap::new(),
+        };
+        let start = reader.position(node);
+        reader.positions.insert(String::new(), start);
+        let empty = matches!(
+            node.data,
+            YamlData::BadValue | YamlData::Value(Scalar::Null)
+        );
+        if !empty {
+            let value = reader.value(node, "", 0)?;
+            documents.push(YamlDocument {
+                value,
+                positions: reader.positions,
+            });
+        }
+    }
+    Ok(documents)
+}
+
+struct Reader<'a> {
+    source: &'a Source,
+    /// Byte offset of each character: YAML counts characters, diagnostics count bytes.
+    bytes: &'a [usize],
+    positions: HashMap<String, Position>,
+}
+
+impl Reader<'_> {
+    fn value(&mut self, node: &MarkedYaml, path: &str, depth: usize) -> Result<Value, Problem> {
+        if depth > MAX_DEPTH {
+            return Err(self.refuse(node, "nested too deeply"));
+        }
+        match &node.data {
+            YamlData::Value(scalar) => self.scalar(node, scalar),
+            YamlData::Sequence(items) => {
+                let mut values = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    let path = format!("{path}[{index}]");
+                    self.positions.insert(path.clone(), self.position(item));
+                    values.push(self.value(item, &path, depth + 1)?);
+                }
+                Ok(Value::Array(values))
+            }
+            YamlData::Mapping(entries) => {
+                let mut map = Map::new();
+                for (key, item) in entries {
+                    let name = match &key.data {
+                        YamlData::Value(Scalar::String(name)) => name.to_string(),
+                        _ => return Err(self.refuse(key, "a key must be a string: quote it")),
+                    };
+                    let path = if path.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{path}.{name}")
+                    };
+                    self.positions.insert(path.clone(), self.position(key));
+                    map.insert(name, self.value(item, &path, depth + 1)?);
+                }
+                Ok(Value::Object(map))
+            }
+            YamlData::Tagged(tag, _) => Err(self.refuse(
+                node,
+                &format!("the tag `{tag}` means nothing in a manifest"),
+            )),
+            YamlData::Representation(..) | YamlData::Alias(_) | YamlData::BadValue => {
+                Err(self.refuse(node, "not a value"))
+            }
+        }
+    }
+
+    fn scalar(&self, node: &MarkedYaml, scalar: &Scalar) -> Result<Value, Problem> {
+        Ok(match scalar {
+            Scalar::Null => Value::Null,
+            Scalar::Boolean(value) => Value::Bool(*value),
+            Scalar::Integer(value) => Value::from(*value),
+            Scalar::FloatingPoint(value) => Number::from_f64(value.into_inner())
+                .map(Value::Number)
+                .ok_or_else(|| self.refuse(node, "not a finite number"))?,
+            Scalar::String(value) => Value::String(value.to_string()),
+        })
+    }
+
+    fn position(&self, node: &MarkedYaml) -> Position {
+        let end = matches!(node.data, YamlData::Value(_)).then_some(&node.span.end);
+        position(self.bytes, self.source.inner(), &node.span.start, end)
+    }
+
+    fn refuse(&self, node: &MarkedYaml, message: &str) -> Problem {
+        Problem::at(self.source, self.position(node), message.to_owned())
+    }
+}
+
+fn position(bytes: &[usize], text: &str, start: &Marker, end: Option<&Marker>) -> Position {
+    let offset = |marker: &Marker| bytes.get(marker.index()).copied().unwrap_or(text.len());
+    let from = offset(start);
+    let length = end.map_or(0, |end| offset(end).saturating_sub(from));
+    Position {
+        line: start.line(),
+        column: start.col() + 1,
+        offset: from,
+        length,
+    }
+}
+
+/// The parser's message, made more telling for the two mistakes that are made most often.
+fn scan_problem(source: &Source, position: Position, info: &str) -> Problem {
+    let text = source.inner();
+    let rest = text.get(position.offset..).unwrap_or_default();
+    let key = rest.split([':', '\n']).next().unwrap_or_default().trim();
+    let line = text
+        .lines()
+        .nth(position.line.saturating_sub(1))
+        .unwrap_or_default();
+    let indent: &str = line
+        .split(|c: char| !c.is_whitespace())
+        .next()
+        .unwrap_or_default();
+    if info == "duplicated key in mapping" {
+        return Problem::at(source, position, format!("the key `{key}` appears twice"));
+    }
+    let help = indent
+        .contains('\t')
+        .then(|| "YAML is indented with spaces, not tabs".to_owned());
+    let message = match &help {
+        Some(help) => format!("not valid YAML: {info} ({help})"),
+        None => format!("not valid YAML: {info}"),
+    };
+    Problem::at(source, position, message)
+}

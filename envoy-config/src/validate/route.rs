@@ -1,0 +1,116 @@
+//! HTTPRoutes and GRPCRoutes.
+
+use super::{Checker, Field, filter, syntax};
+use gateway_api::Duration;
+use gateway_filter_sdk::route::spec::RouteKind;
+use std::str::FromStr;
+
+pub(super) fn route(checker: &mut Checker, spec: &Field, kind: RouteKind) {
+    checker.size(spec.get("hostnames"), 0, 16);
+    for hostname in spec.items("hostnames") {
+        checker.syntax(Some(hostname), syntax::hostname);
+    }
+    checker.size(spec.get("parentRefs"), 0, 32);
+    for parent in spec.items("parentRefs") {
+        checker.syntax(parent.get("name"), syntax::length(1, 253));
+        checker.port(parent.get("port"));
+    }
+    let least = usize::from(kind == RouteKind::HTTPRoute);
+    checker.size(spec.get("rules"), least, 16);
+    let rules = spec.items("rules");
+    checker.unique_names(&rules);
+    rules.iter().for_each(|one| rule(checker, one, kind));
+    let matches: usize = rules.iter().map(|rule| rule.items("matches").len()).sum();
+    if matches > 128 {
+        checker.refuse(
+            spec,
+            format!("the rules have {matches} matches, of at most 128 together"),
+        );
+    }
+}
+
+fn rule(checker: &mut Checker, rule: &Field, kind: RouteKind) {
+    checker.size(rule.get("matches"), 0, 64);
+    checker.size(rule.get("backendRefs"), 0, 16);
+    for one in rule.items("matches") {
+        match kind {
+            RouteKind::HTTPRoute => http_match(checker, &one),
+            RouteKind::GRPCRoute => grpc_match(checker, &one),
+        }
+        named_matches(checker, &one, "headers", 4096);
+    }
+    filter::filters(checker, rule);
+    filter::of_rule(checker, rule);
+    for backend in rule.items("backendRefs") {
+        backend_ref(checker, &backend);
+        checker.range(backend.get("weight"), 0, 1_000_000);
+        filter::filters(checker, &backend);
+    }
+    if let Some(timeouts) = rule.get("timeouts") {
+        self::timeouts(checker, &timeouts);
+    }
+}
+
+fn http_match(checker: &mut Checker, one: &Field) {
+    named_matches(checker, one, "queryParams", 1024);
+    let Some(path) = one.get("path") else { return };
+    let value = path.get("value");
+    if path.text_of("type") == "RegularExpression" {
+        checker.syntax(value, syntax::length(1, 1024));
+    } else {
+        checker.syntax(value, syntax::path);
+    }
+}
+
+fn grpc_match(checker: &mut Checker, one: &Field) {
+    let Some(method) = one.get("method") else {
+        return;
+    };
+    if method.text_of("service").is_empty() && method.text_of("method").is_empty() {
+        return checker.refuse(&method, "one or both of service and method must be given");
+    }
+    if method.text_of("type") != "RegularExpression" {
+        let given = |name: &str| method.get(name).filter(|field| !field.text().is_empty());
+        checker.syntax(given("service"), syntax::grpc_service);
+        checker.syntax(given("method"), syntax::grpc_method);
+    }
+}
+
+fn named_matches(checker: &mut Checker, one: &Field, list: &str, longest: usize) {
+    checker.size(one.get(list), 0, 16);
+    let items = one.items(list);
+    checker.unique_names(&items);
+    for item in items {
+        checker.syntax(item.get("name"), syntax::token);
+        checker.syntax(item.get("value"), syntax::length(1, longest));
+    }
+}
+
+/// What holds of every reference to a backend, of mirrors too. "Port is required when the referent
+/// is a Kubernetes Service."
+pub(super) fn backend_ref(checker: &mut Checker, backend: &Field) {
+    checker.syntax(backend.get("name"), syntax::length(1, 253));
+    checker.port(backend.get("port"));
+    let kind = backend.get("kind").map_or("Service", |kind| kind.text());
+    if backend.text_of("group").is_empty() && kind == "Service" && backend.get("port").is_none() {
+        checker.refuse(backend, "a reference to a Service needs a port");
+    }
+}
+
+fn timeouts(checker: &mut Checker, timeouts: &Field) {
+    let mut duration = |name: &str| {
+        let field = timeouts.get(name)?;
+        let parsed = Duration::from_str(field.text());
+        if let Err(error) = &parsed {
+            checker.refuse(&field, error.clone());
+        }
+        parsed.ok()
+    };
+    let (request, backend) = (duration("request"), duration("backendRequest"));
+    if let (Some(request), Some(backend)) = (request, backend)
+        && !request.is_zero()
+        && backend > request
+    {
+        checker.refuse(timeouts, "backendRequest must not be longer than request");
+    }
+}
