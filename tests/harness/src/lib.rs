@@ -1,4 +1,5 @@
 //! Replays Gateway API scenarios against real proxy-wasm modules.
 
+pub mod abi;
 pub mod exchange;
 pub mod xds;
