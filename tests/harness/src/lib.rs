@@ -1,5 +1,6 @@
 //! Replays Gateway API scenarios against real proxy-wasm modules.
 
 pub mod abi;
+pub mod chain;
 pub mod exchange;
 pub mod xds;

@@ -360,30 +360,32 @@ impl Vm {
         contexts.filter_map(|c| c.tick.map(|(_, due)| due)).min()
     }
 
-    /// Calls `proxy_on_tick` once for each root context whose tick is due. The timer starts anew
-    /// when the callback is over.
+    /// Calls `proxy_on_tick` once for each root context whose tick is due, and returns what they
+    /// asked of the stream. The timer starts anew when the callback is over.
     ///
     /// # Errors
     ///
     /// When the VM has failed.
-    pub fn tick(&mut self) -> Result<(), Failed> {
-        let state = self.store.data();
-        let process = Arc::clone(&state.process);
-        let due_by = |due: Duration| due <= process.clock().now();
-        let due = state
-            .contexts
-            .iter()
-            .filter(|c| c.tick.is_some_and(|(_, due)| due_by(due)));
+    pub fn tick(&mut self, stream: &mut Box<Stream>) -> Result<Vec<Deferred>, Failed> {
+        let process = Arc::clone(&self.store.data().process);
+        let now = process.clock().now();
+        let contexts = self.store.data().contexts.iter();
+        let due = contexts.filter(|c| c.tick.is_some_and(|(_, due)| due <= now));
         let roots: Vec<u32> = due.map(|c| c.id).collect();
         let callback = self.exports.on_tick.clone();
         for root in roots {
-            self.call("proxy_on_tick", callback.as_ref(), root, root)?;
+            self.on_stream(
+                root,
+                stream,
+                |_| {},
+                |vm| vm.call("proxy_on_tick", callback.as_ref(), root, root),
+            )?;
             let now = process.clock().now();
             if let Some(context) = self.store.data_mut().context_mut(root) {
                 context.tick = context.tick.map(|(period, _)| (period, now + period));
             }
         }
-        Ok(())
+        Ok(std::mem::take(&mut self.store.data_mut().deferred))
     }
 
     /// Calls `proxy_on_queue_ready` for every item that was put in this VM's queues.
