@@ -1,0 +1,167 @@
+//! What the HTTP connection manager does with a request before any filter sees it (Envoy
+//! `conn_manager_impl.cc`, `conn_manager_utility.cc`), with the settings of Envoy Gateway.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use crate::abi::{HeaderMap, LocalReply, MapKind, Stream, StreamInfo};
+use crate::exchange::{Exchange, Protocol};
+
+use super::echo::EMPTY_GRPC_MESSAGE;
+use super::envoy::Admission;
+use super::local_reply::plain;
+use super::path::{Normalized, normalize};
+
+/// `max_headers_count`, the Host counted.
+const HEADERS_MAX: usize = 100;
+/// `max_request_headers_kb`.
+const HEADER_BYTES_MAX: usize = 60 * 1024;
+
+/// Headers that concern one hop, or only Envoy may set.
+const REMOVED: [&str; 12] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "upgrade",
+    "x-envoy-internal",
+    "x-envoy-external-address",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-max-retries",
+    "x-envoy-retry-on",
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-original-path",
+];
+
+/// A request as it came to the connection manager.
+pub(crate) struct Incoming {
+    pub(crate) stream: Box<Stream>,
+    /// The request body, as it arrives in pieces.
+    pub(crate) chunks: Vec<Vec<u8>>,
+    /// Answered already, so no filter runs.
+    pub(crate) refused: Option<LocalReply>,
+}
+
+/// Takes a request in. `connection` numbers the connections, `request_id` is fresh.
+pub(crate) fn accept(
+    exchange: &Exchange,
+    admission: Admission,
+    connection: u64,
+    request_id: &str,
+) -> Incoming {
+    let client = exchange.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let body = request_body(exchange);
+    let mut headers = client_headers(exchange, body.len());
+    let refused = match admission {
+        Admission::Everything => None,
+        Admission::Envoy => refuse(exchange, &mut headers),
+    };
+    add_own(&mut headers, client, request_id);
+    let port = 32_768 + u16::try_from(connection % 28_000).unwrap_or_default();
+    let mut stream = Box::new(Stream::new(headers));
+    stream.info = StreamInfo {
+        connection_id: connection,
+        source: Some(SocketAddr::new(client, port)),
+        destination: Some(SocketAddr::new(
+            IpAddr::V4(Ipv4Addr::LOCALHOST),
+            exchange.port,
+        )),
+        protocol: match exchange.protocol {
+            Protocol::Http => "HTTP/1.1",
+            Protocol::H2c | Protocol::Grpc => "HTTP/2",
+        },
+        ..StreamInfo::default()
+    };
+    Incoming {
+        stream,
+        chunks: pieces(exchange, body),
+        refused,
+    }
+}
+
+fn request_body(exchange: &Exchange) -> Vec<u8> {
+    if exchange.protocol == Protocol::Grpc && exchange.body.is_empty() {
+        return EMPTY_GRPC_MESSAGE.to_vec();
+    }
+    exchange.body.clone()
+}
+
+/// Over HTTP/1.1 the end of a body comes by itself, over HTTP/2 with the last of the data.
+fn pieces(exchange: &Exchange, body: Vec<u8>) -> Vec<Vec<u8>> {
+    match (&exchange.protocol, body.is_empty()) {
+        (_, true) => Vec::new(),
+        (Protocol::Http, false) => vec![body, Vec::new()],
+        (Protocol::H2c | Protocol::Grpc, false) => vec![body],
+    }
+}
+
+/// Pseudo-headers, then the client's, in order.
+fn client_headers(exchange: &Exchange, body: usize) -> HeaderMap {
+    let mut headers = HeaderMap::new(MapKind::Request);
+    headers.add(b":authority", exchange.authority.as_bytes());
+    headers.add(b":path", &exchange.path);
+    headers.add(b":method", exchange.method.as_bytes());
+    headers.add(b":scheme", b"http");
+    for (name, value) in &exchange.headers {
+        headers.add(name, value.trim_ascii());
+    }
+    if exchange.protocol == Protocol::Grpc {
+        if headers.get(b"content-type").is_none() {
+            headers.add(b"content-type", b"application/grpc");
+        }
+        headers.set(b"te", b"trailers");
+    } else if body > 0 && headers.get(b"content-length").is_none() {
+        headers.add(b"content-length", body.to_string().as_bytes());
+    }
+    for name in REMOVED {
+        headers.remove(name.as_bytes());
+    }
+    headers
+}
+
+/// `use_remote_address`: the peer is appended and no address counts as internal; the request id
+/// of a client is not trusted.
+fn add_own(headers: &mut HeaderMap, client: IpAddr, request_id: &str) {
+    let client = client.to_string();
+    headers.add(b"x-forwarded-for", client.as_bytes());
+    headers.set(b"x-forwarded-proto", b"http");
+    headers.set(b"x-envoy-external-address", client.as_bytes());
+    headers.set(b"x-request-id", request_id.as_bytes());
+}
+
+/// What is answered before routing, if anything; normalises the path otherwise.
+fn refuse(exchange: &Exchange, headers: &mut HeaderMap) -> Option<LocalReply> {
+    let bytes = headers.byte_size();
+    if exchange.headers.len() + 1 > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
+        return Some(plain(431, "http1.too_many_headers"));
+    }
+    if exchange.authority.is_empty() {
+        return Some(plain(400, "missing_host_header"));
+    }
+    if exchange
+        .headers
+        .iter()
+        .any(|(name, _)| name.contains(&b'_'))
+    {
+        return Some(plain(400, "unexpected_underscore"));
+    }
+    let forbidden = |(_, value): &(Vec<u8>, Vec<u8>)| value.iter().any(|b| b"\0\r\n".contains(b));
+    if exchange.headers.iter().any(forbidden) {
+        return Some(plain(400, "http1.codec_error"));
+    }
+    match normalize(&exchange.path) {
+        Normalized::Path(path) => {
+            headers.set(b":path", &path);
+            None
+        }
+        // gRPC clients do not follow redirects.
+        Normalized::Redirect(_) if exchange.protocol == Protocol::Grpc => {
+            Some(plain(400, "path_normalization_failed"))
+        }
+        Normalized::Redirect(path) => {
+            let mut reply = plain(307, "path_normalization_failed");
+            reply.headers.push((b"location".to_vec(), path));
+            Some(reply)
+        }
+        Normalized::Invalid => Some(plain(400, "path_normalization_failed")),
+    }
+}

@@ -1,0 +1,121 @@
+//! A backend that answers with what it saw, as the Gateway API conformance suite's
+//! `echo-basic` does.
+
+use serde_json::{Map, Value, json};
+
+use crate::abi::{HeaderMap, MapKind, ResponseInfo};
+use crate::exchange::{Exchange, Protocol, Seen};
+use crate::xds::Cluster;
+
+use super::response::Response;
+
+/// An empty message: uncompressed, of length zero.
+pub(crate) const EMPTY_GRPC_MESSAGE: [u8; 5] = [0; 5];
+
+/// What the backend of that cluster sees of a request.
+pub(crate) fn see(cluster: &Cluster, request: &HeaderMap) -> Seen {
+    let text = |name: &[u8]| {
+        let value = request.get(name).unwrap_or_default();
+        String::from_utf8_lossy(value).into_owned()
+    };
+    Seen {
+        namespace: cluster.namespace.clone(),
+        service: cluster.service.clone(),
+        method: text(b":method"),
+        authority: text(b":authority"),
+        path: text(b":path"),
+        headers: request.regular(),
+    }
+}
+
+/// Its answer: 200 and JSON, or for gRPC an empty message and status 0.
+pub(crate) fn answer(seen: &Seen, cluster: &Cluster, exchange: &Exchange) -> Response {
+    let grpc = exchange.protocol == Protocol::Grpc;
+    let body = if grpc {
+        EMPTY_GRPC_MESSAGE.to_vec()
+    } else {
+        describe(seen, cluster).to_string().into_bytes()
+    };
+    let mut headers = HeaderMap::new(MapKind::Response);
+    headers.add(b":status", b"200");
+    if grpc {
+        headers.add(b"content-type", b"application/grpc");
+    } else {
+        headers.add(b"content-type", b"application/json");
+        headers.add(b"content-length", body.len().to_string().as_bytes());
+    }
+    for (name, value) in &exchange.backend_response_headers {
+        headers.add(name.as_bytes(), value.as_bytes());
+    }
+    let status = || HeaderMap::from_pairs(MapKind::Trailers, [(&b"grpc-status"[..], &b"0"[..])]);
+    let chunks = match (seen.method.as_str(), cluster.http2) {
+        ("HEAD", _) => Vec::new(),
+        (_, true) => vec![body],
+        // Over HTTP/1.1 the end of a body comes by itself.
+        (_, false) => vec![body, Vec::new()],
+    };
+    Response {
+        headers,
+        chunks,
+        trailers: grpc.then(status),
+        info: ResponseInfo {
+            code: 200,
+            details: "via_upstream".to_owned(),
+            flags: 0,
+        },
+    }
+}
+
+fn describe(seen: &Seen, cluster: &Cluster) -> Value {
+    let mut headers = Map::new();
+    for (name, value) in &seen.headers {
+        let value = Value::String(String::from_utf8_lossy(value).into_owned());
+        match headers.entry(canonical(name)) {
+            serde_json::map::Entry::Occupied(mut values) => {
+                if let Some(values) = values.get_mut().as_array_mut() {
+                    values.push(value);
+                }
+            }
+            serde_json::map::Entry::Vacant(place) => {
+                place.insert(json!([value]));
+            }
+        }
+    }
+    json!({
+        "path": seen.path,
+        "host": seen.authority,
+        "method": seen.method,
+        "proto": if cluster.http2 { "HTTP/2.0" } else { "HTTP/1.1" },
+        "headers": headers,
+        "namespace": seen.namespace,
+        "ingress": "",
+        "service": "",
+        "pod": format!("{}-0", seen.service),
+    })
+}
+
+/// Go's canonical form, in which the suite's backend writes names.
+fn canonical(name: &[u8]) -> String {
+    let mut upper = true;
+    let letters = name.iter().map(|byte| {
+        let letter = if upper {
+            byte.to_ascii_uppercase()
+        } else {
+            byte.to_ascii_lowercase()
+        };
+        upper = *byte == b'-';
+        char::from(letter)
+    });
+    letters.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_written_as_go_writes_them() {
+        assert_eq!(canonical(b"x-request-id"), "X-Request-Id");
+        assert_eq!(canonical(b"accept"), "Accept");
+    }
+}
