@@ -1,3 +1,10 @@
 //! `gwf`, the command.
 
-fn main() {}
+mod cli;
+mod hosts;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

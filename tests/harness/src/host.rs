@@ -1,0 +1,76 @@
+//! What a scenario runs on.
+
+use std::error::Error;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::exchange::{Answer, Exchange};
+
+/// The three hosts. They must agree.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum HostKind {
+    /// The SDK's functions, natively.
+    Core,
+    /// The compiled module in the embedded proxy-wasm host.
+    Wasmtime,
+    /// The compiled module in a real Envoy.
+    Envoy,
+}
+
+impl fmt::Display for HostKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Core => "core",
+            Self::Wasmtime => "wasmtime",
+            Self::Envoy => "envoy",
+        })
+    }
+}
+
+/// One running Gateway: takes requests, gives answers.
+pub trait Host {
+    /// Sends one request and waits for its answer.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer at all; an HTTP error status is an answer.
+    fn send(&mut self, exchange: &Exchange) -> Result<Answer, HostError>;
+}
+
+/// A host that could not be started, or that gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct HostError {
+    message: String,
+    /// The end of the host's log, if it has one; shown with the error.
+    pub log: Vec<String>,
+}
+
+impl HostError {
+    /// An error with its sources written out, `a: b: c`.
+    #[must_use]
+    pub fn new(error: &dyn Error) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message.push_str(": ");
+            message.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self {
+            message,
+            log: Vec::new(),
+        }
+    }
+
+    /// The same error with the end of the host's log.
+    #[must_use]
+    pub fn with_log(mut self, log: Vec<String>) -> Self {
+        self.log = log;
+        self
+    }
+}

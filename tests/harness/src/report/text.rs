@@ -1,0 +1,224 @@
+//! The report for people. Styles are written always; the stream drops them where they don't belong.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use similar::{ChangeTag, TextDiff};
+
+use super::{Tally, agreement, hosts, is_failure, text_of};
+use crate::exchange::{Exchange, Headers, Protocol};
+use crate::judge::Mismatch;
+use crate::runner::{Failure, Outcome, Verdict};
+
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const RED: Style = AnsiColor::Red.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// Prints scenarios, failures, skips, the table of several hosts, and last the count of cases.
+///
+/// # Errors
+///
+/// If the stream cannot be written.
+pub fn write(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+    write_scenarios(outcomes, out)?;
+    for outcome in outcomes
+        .iter()
+        .filter(|outcome| is_failure(&outcome.verdict))
+    {
+        let Outcome {
+            scenario,
+            case,
+            host,
+            ..
+        } = outcome;
+        let word = word(&outcome.verdict);
+        writeln!(
+            out,
+            "\n{RED}{word}{RED:#} {BOLD}{scenario}/{case}{BOLD:#} on {host}"
+        )?;
+        writeln!(
+            out,
+            "  {DIM}{}:{}{DIM:#}",
+            outcome.file.display(),
+            outcome.line
+        )?;
+        write_details(&outcome.verdict, out)?;
+    }
+    write_skips(outcomes, out)?;
+    if hosts(outcomes).len() > 1 {
+        writeln!(out)?;
+        agreement::write(outcomes, out)?;
+    }
+    let tally = Tally::of(outcomes);
+    let style = if tally.failed > 0 { RED } else { GREEN };
+    writeln!(out, "\n{style}{tally}{style:#}")
+}
+
+fn write_scenarios(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+    let several = hosts(outcomes).len() > 1;
+    let width = outcomes
+        .iter()
+        .map(|outcome| outcome.scenario.chars().count())
+        .max()
+        .unwrap_or(0);
+    for scenario in outcomes.chunk_by(|a, b| (&a.file, a.host) == (&b.file, b.host)) {
+        let Some(Outcome {
+            scenario: name,
+            host,
+            ..
+        }) = scenario.first()
+        else {
+            continue;
+        };
+        let tally = Tally::of(scenario);
+        let (mark, style) = match tally {
+            Tally { failed: 1.., .. } => ("✗", RED),
+            Tally { passed: 0, .. } => ("-", YELLOW),
+            _ => ("✓", GREEN),
+        };
+        write!(out, "{style}{mark}{style:#} {name:width$}  ")?;
+        if several {
+            write!(out, "{host:8}  ")?;
+        }
+        writeln!(out, "{tally}")?;
+    }
+    Ok(())
+}
+
+/// What there is to say about a failure.
+pub(super) fn write_details(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
+    match verdict {
+        Verdict::Failed(failure) => write_failure(failure, out),
+        Verdict::Error { message, log } => {
+            let message: Vec<_> = message.lines().map(str::to_owned).collect();
+            block("error", &message, out)?;
+            block("log", log, out)
+        }
+        Verdict::Passed | Verdict::Skipped { .. } => Ok(()),
+    }
+}
+
+fn write_failure(failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
+    block("sent", &sent(&failure.exchange, failure.attempt), out)?;
+    write_mismatches(&failure.mismatches, out)?;
+    let answer = &failure.answer;
+    let from = match &answer.seen {
+        Some(seen) => format!("from {}/{}", seen.namespace, seen.service),
+        None => "from the gateway".to_owned(),
+    };
+    let mut came = vec![format!("{} {from}", answer.status)];
+    came.extend(lines(&answer.headers));
+    came.extend(lines(&answer.trailers));
+    block("came", &came, out)?;
+    block("why", &answer.why, out)
+}
+
+/// Lines under a label, aligned.
+fn block(label: &str, lines: &[String], out: &mut dyn Write) -> io::Result<()> {
+    for (i, line) in lines.iter().enumerate() {
+        let label = if i == 0 { label } else { "" };
+        writeln!(out, "  {DIM}{label:8}{DIM:#}{line}")?;
+    }
+    Ok(())
+}
+
+fn sent(exchange: &Exchange, attempt: Option<u32>) -> Vec<String> {
+    let protocol = match exchange.protocol {
+        Protocol::Http => "HTTP/1.1",
+        Protocol::H2c => "HTTP/2",
+        Protocol::Grpc => "gRPC",
+    };
+    let Exchange {
+        method,
+        gateway_namespace,
+        gateway,
+        port,
+        ..
+    } = exchange;
+    let path = text_of(&exchange.path);
+    let number = attempt.map_or_else(String::new, |number| format!(", request {number}"));
+    let mut sent = vec![
+        format!("{method} {path} {protocol} to {gateway_namespace}/{gateway} port {port}{number}"),
+        format!("host: {}", exchange.authority),
+    ];
+    sent.extend(lines(&exchange.headers));
+    for (name, value) in &exchange.backend_response_headers {
+        sent.push(format!("(the backend answers with {name}: {value})"));
+    }
+    sent
+}
+
+fn lines(headers: &Headers) -> impl Iterator<Item = String> {
+    headers
+        .iter()
+        .map(|(name, value)| format!("{}: {}", text_of(name), text_of(value)))
+}
+
+/// What was expected (`-`) and what came (`+`), field by field.
+fn write_mismatches(mismatches: &[Mismatch], out: &mut dyn Write) -> io::Result<()> {
+    let width = mismatches
+        .iter()
+        .map(|found| found.field.chars().count())
+        .max()
+        .unwrap_or(0);
+    let mut label = "differs";
+    for Mismatch {
+        field,
+        expected,
+        got,
+    } in mismatches
+    {
+        let mut field = field.as_str();
+        for change in TextDiff::from_lines(expected.as_str(), got.as_str()).iter_all_changes() {
+            let style = match change.tag() {
+                ChangeTag::Delete => RED,
+                ChangeTag::Insert => GREEN,
+                ChangeTag::Equal => Style::new(),
+            };
+            let sign = change.tag();
+            let line = change.value().trim_end_matches('\n');
+            write!(out, "  {DIM}{label:8}{DIM:#}{field:width$}  ")?;
+            writeln!(out, "{style}{sign} {line}{style:#}")?;
+            (label, field) = ("", "");
+        }
+    }
+    Ok(())
+}
+
+fn write_skips(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for outcome in outcomes {
+        if let Verdict::Skipped { reason } = &outcome.verdict {
+            *reasons.entry(reason).or_default() += 1;
+        }
+    }
+    if !reasons.is_empty() {
+        writeln!(out, "\n{YELLOW}skipped{YELLOW:#}")?;
+    }
+    for (reason, count) in reasons {
+        writeln!(out, "{count:6}  {reason}")?;
+    }
+    Ok(())
+}
+
+/// The word for a verdict in tables.
+pub(super) fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed(_) => "FAILED",
+        Verdict::Skipped { .. } => "skipped",
+        Verdict::Error { .. } => "ERROR",
+    }
+}
+
+/// Its colour.
+pub(super) fn style(verdict: &Verdict) -> Style {
+    match verdict {
+        Verdict::Passed => GREEN,
+        Verdict::Skipped { .. } => YELLOW,
+        Verdict::Failed(_) | Verdict::Error { .. } => RED,
+    }
+}

@@ -1,0 +1,296 @@
+//! One scenario's run: sends what its cases say and remembers what later steps need.
+
+use crate::exchange::{Answer, Exchange, Seen};
+use crate::host::{Host, HostError, HostKind};
+use crate::judge::{Distribution, Mismatch, cookie_value, header_text, judge};
+use crate::scenario::model::{
+    Awaited, Capture, Case, Eventually, Request, Scenario, Send, Trial, Until, Weights, What,
+};
+use crate::scenario::{Captured, fill, variables_of};
+
+use super::{Failure, Verdict};
+
+/// The host that a request without one is for: the gateway's own address, which no hostname of a
+/// manifest covers. `.invalid` is reserved (RFC 2606).
+pub const GATEWAY_ADDRESS: &str = "gateway.invalid";
+
+/// A scenario and what its steps have left so far.
+pub(super) struct Run<'a> {
+    scenario: &'a Scenario,
+    host: HostKind,
+    captured: Captured,
+    last_seen: Option<Seen>,
+}
+
+/// A request that was answered, and how the answer does not fit.
+struct Answered {
+    exchange: Exchange,
+    answer: Answer,
+    mismatches: Vec<Mismatch>,
+}
+
+/// An answer that fits, or the failure.
+type Judged = Result<Answered, Box<Failure>>;
+
+impl Answered {
+    fn fits(&self) -> bool {
+        self.mismatches.is_empty()
+    }
+
+    /// `attempt` is the number of the request if it is one of several.
+    fn judged(self, attempt: Option<u32>) -> Judged {
+        if self.fits() {
+            Ok(self)
+        } else {
+            Err(self.failed(attempt))
+        }
+    }
+
+    fn failed(self, attempt: Option<u32>) -> Box<Failure> {
+        Box::new(Failure {
+            mismatches: self.mismatches,
+            exchange: self.exchange,
+            answer: self.answer,
+            attempt,
+        })
+    }
+
+    fn but(mut self, field: impl Into<String>, expected: String, got: String) -> Self {
+        self.mismatches.push(Mismatch {
+            field: field.into(),
+            expected,
+            got,
+        });
+        self
+    }
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(scenario: &'a Scenario, host: HostKind) -> Self {
+        Self {
+            scenario,
+            host,
+            captured: Captured::new(),
+            last_seen: None,
+        }
+    }
+
+    /// Why a case cannot run: the step that had to capture a value for it did not pass.
+    pub(super) fn missing_value(&self, case: &Case) -> Option<String> {
+        let What::Send(send) = &case.what else {
+            return None;
+        };
+        let mut used = send.trials().flat_map(variables_of);
+        used.find(|name| !self.captured.contains_key(name))
+            .map(|name| format!("the step that captures ${{{name}}} did not pass"))
+    }
+
+    pub(super) fn case(&mut self, case: &Case, host: &mut dyn Host) -> Result<Verdict, HostError> {
+        let judged = match &case.what {
+            What::Send(send) => self.send(case, send, host)?,
+            What::Weights(weights) => self.weights(case, weights, host)?,
+            What::Unjudged => {
+                let reason = "sends nothing that a host answers".to_owned();
+                return Ok(Verdict::Skipped { reason });
+            }
+        };
+        Ok(match judged {
+            Ok(last) => {
+                self.last_seen = last.answer.seen;
+                Verdict::Passed
+            }
+            Err(failure) => Verdict::Failed(failure),
+        })
+    }
+
+    fn send(&mut self, case: &Case, send: &Send, host: &mut dyn Host) -> Result<Judged, HostError> {
+        let mut send = send.clone();
+        fill(&mut send, &self.captured);
+        let judged = match &send.until {
+            Until::Times(times) => self.repeat(case, &send, *times, host)?,
+            Until::Eventually(until) => self.eventually(case, &send, until, host)?,
+        };
+        Ok(judged.and_then(|last| self.capture(&send, last)))
+    }
+
+    fn capture(&mut self, send: &Send, mut last: Answered) -> Judged {
+        for (name, from) in &send.capture {
+            let value = match from {
+                Capture::Header(header) => header_text(&last.answer.headers, header),
+                Capture::Cookie(cookie) => cookie_value(&last.answer.headers, cookie),
+            };
+            match value {
+                Some(value) => {
+                    self.captured.insert(name.clone(), value);
+                }
+                None => {
+                    let field = format!("capture.{name}");
+                    last = last.but(field, "(present)".to_owned(), "(absent)".to_owned());
+                }
+            }
+        }
+        last.judged(None)
+    }
+
+    fn repeat(
+        &self,
+        case: &Case,
+        send: &Send,
+        times: u32,
+        host: &mut dyn Host,
+    ) -> Result<Judged, HostError> {
+        let mut attempt = 1;
+        loop {
+            let answered = self.any_of(case, send, host)?;
+            if attempt == times || !answered.fits() {
+                return Ok(answered.judged((times > 1).then_some(attempt)));
+            }
+            attempt += 1;
+        }
+    }
+
+    fn eventually(
+        &self,
+        case: &Case,
+        send: &Send,
+        until: &Eventually,
+        host: &mut dyn Host,
+    ) -> Result<Judged, HostError> {
+        let mut attempt = 1;
+        loop {
+            let answered = self.any_of(case, send, host)?;
+            let status = answered.answer.status;
+            let got = format!("request {attempt}, status {status}");
+            if self.is_awaited(until.awaited, &answered.answer) {
+                // Time passes on a real Envoy, and what is counted there runs on.
+                let other = until
+                    .at
+                    .filter(|at| *at != attempt && self.host != HostKind::Envoy);
+                return Ok(match other {
+                    Some(at) => answered.but("eventually.at", format!("request {at}"), got),
+                    None => answered,
+                }
+                .judged(Some(attempt)));
+            }
+            let early = until.before.is_empty() || until.before.contains(&status);
+            if attempt >= until.within || !early {
+                let expected = format!("{} within {} requests", until.awaited, until.within);
+                let mismatches = Vec::new();
+                return Ok(Answered {
+                    mismatches,
+                    ..answered
+                }
+                .but("eventually", expected, got)
+                .judged(Some(attempt)));
+            }
+            attempt += 1;
+        }
+    }
+
+    fn is_awaited(&self, awaited: Awaited, answer: &Answer) -> bool {
+        let backend = |seen: &Seen| (seen.namespace.clone(), seen.service.clone());
+        match awaited {
+            Awaited::Status(status) => answer.status == status,
+            Awaited::DifferentBackend => {
+                answer.seen.is_some()
+                    && answer.seen.as_ref().map(backend) != self.last_seen.as_ref().map(backend)
+            }
+        }
+    }
+
+    /// Sends once and compares with each alternative; those with the first one's request
+    /// share its answer. If none fits, the first is reported.
+    fn any_of(&self, case: &Case, send: &Send, host: &mut dyn Host) -> Result<Answered, HostError> {
+        let first = self.once(case, &send.trial, host)?;
+        if first.fits() {
+            return Ok(first);
+        }
+        for other in &send.or {
+            let answered = if other.request == send.trial.request {
+                self.judged(other, first.exchange.clone(), first.answer.clone())
+            } else {
+                self.once(case, other, host)?
+            };
+            if answered.fits() {
+                return Ok(answered);
+            }
+        }
+        Ok(first)
+    }
+
+    fn once(&self, case: &Case, trial: &Trial, host: &mut dyn Host) -> Result<Answered, HostError> {
+        let exchange = exchange(case, &trial.request);
+        let answer = host.send(&exchange)?;
+        Ok(self.judged(trial, exchange, answer))
+    }
+
+    fn judged(&self, trial: &Trial, exchange: Exchange, answer: Answer) -> Answered {
+        let mismatches = judge(&trial.expected, &exchange, &answer, &self.scenario.backends);
+        Answered {
+            exchange,
+            answer,
+            mismatches,
+        }
+    }
+
+    fn weights(
+        &self,
+        case: &Case,
+        weights: &Weights,
+        host: &mut dyn Host,
+    ) -> Result<Judged, HostError> {
+        let mut run = 1;
+        loop {
+            let mut spread = Distribution::default();
+            let mut last = self.once(case, &weights.trial, host)?;
+            for _ in 1..weights.requests {
+                if !last.fits() {
+                    break;
+                }
+                spread.count(last.answer.seen.as_ref(), &self.scenario.backends);
+                last = self.once(case, &weights.trial, host)?;
+            }
+            if !last.fits() {
+                return Ok(last.judged(None));
+            }
+            spread.count(last.answer.seen.as_ref(), &self.scenario.backends);
+            last.mismatches = spread.judge(weights);
+            if last.fits() || run >= weights.attempts {
+                return Ok(last.judged(Some(run)));
+            }
+            run += 1;
+        }
+    }
+}
+
+fn exchange(case: &Case, request: &Request) -> Exchange {
+    let own_port = if request.scheme == "https" { 443 } else { 80 };
+    let authority = match request.host.as_str() {
+        "" if request.port == own_port => GATEWAY_ADDRESS.to_owned(),
+        "" => format!("{GATEWAY_ADDRESS}:{}", request.port),
+        host => host.to_owned(),
+    };
+    let lower = |(name, value): (&String, &String)| {
+        (
+            name.to_ascii_lowercase().into_bytes(),
+            value.clone().into_bytes(),
+        )
+    };
+    Exchange {
+        gateway_namespace: case.gateway.namespace.clone(),
+        gateway: case.gateway.name.clone(),
+        port: request.port,
+        protocol: request.protocol.clone(),
+        method: request.method.clone(),
+        authority,
+        path: request.path.clone().into_bytes(),
+        headers: request.headers.iter().map(lower).collect(),
+        body: Vec::new(),
+        client: request.client,
+        backend_response_headers: request
+            .backend_response_headers
+            .clone()
+            .into_iter()
+            .collect(),
+    }
+}

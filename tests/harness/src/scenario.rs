@@ -1,0 +1,152 @@
+//! Scenarios: manifests, and requests with what each must get.
+//!
+//! A scenario is a folder with `manifests.yaml` and `cases.yaml`. The cases are either independent
+//! (`cases:`, as in the conformance suite of the Gateway API) or steps in order (`steps:`, as in
+//! Envoy Gateway's end-to-end tests, where each step may use what earlier ones left). This
+//! project's own scenarios may in addition say `skip: {HOST: reason}`, on the file or on a case.
+
+mod backends;
+mod convert;
+mod error;
+mod format;
+pub mod model;
+pub mod skip;
+mod variables;
+mod yaml;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+pub use self::backends::Backends;
+use self::convert::Defaults;
+pub use self::error::{InvalidFile, LoadError};
+pub use self::model::{Case, GatewayRef, Scenario};
+use self::skip::Feature;
+pub(crate) use self::variables::{Captured, fill, variables_of};
+use self::yaml::YamlFile;
+
+const CASES: &str = "cases.yaml";
+const MANIFESTS: &str = "manifests.yaml";
+const DEPTH: usize = 2;
+
+/// Reads all scenarios at a path: the folder itself, or those up to two folders below, sorted.
+///
+/// # Errors
+///
+/// If there is none, or the first of them that cannot be read.
+pub fn load(path: &Path) -> Result<Vec<Scenario>, LoadError> {
+    let mut folders = Vec::new();
+    find(path, DEPTH, &mut folders)?;
+    if folders.is_empty() {
+        return Err(LoadError::NoScenario(path.to_owned()));
+    }
+    folders.into_iter().map(read).collect()
+}
+
+/// Keeps the cases whose `SCENARIO/CASE` contains the text. Steps need one another: a scenario of
+/// steps is kept or dropped as a whole.
+pub fn retain_named(scenarios: &mut Vec<Scenario>, text: &str) {
+    for scenario in scenarios.iter_mut() {
+        let fits = |case: &Case| format!("{}/{}", scenario.name, case.name).contains(text);
+        if scenario.ordered && scenario.cases.iter().any(fits) {
+            continue;
+        }
+        let name = scenario.name.clone();
+        scenario
+            .cases
+            .retain(|case| format!("{name}/{}", case.name).contains(text));
+    }
+    scenarios.retain(|scenario| !scenario.cases.is_empty());
+}
+
+fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), LoadError> {
+    if folder.join(CASES).is_file() {
+        found.push(folder.to_owned());
+        return Ok(());
+    }
+    let unreadable = |source| LoadError::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut below = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_dir() {
+            below.push(path);
+        }
+    }
+    below.sort();
+    for folder in below.into_iter().filter(|_| depth > 0) {
+        find(&folder, depth - 1, found)?;
+    }
+    Ok(())
+}
+
+fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
+    let cases_file = YamlFile::read(dir.join(CASES))?;
+    let manifests_file = YamlFile::read(dir.join(MANIFESTS))?;
+    let file: format::File = cases_file.document()?;
+    let documents: Vec<Value> = manifests_file.documents()?;
+
+    let mut features = backends::features(&documents);
+    features.extend(group_feature(file.group.as_deref()));
+    features.extend(needs_feature(file.needs.as_deref()));
+    let ordered = file.steps.is_some();
+    let defaults = Defaults {
+        gateway: file.gateway.as_ref(),
+        steps: ordered,
+    };
+    let (list, entries) = match (file.cases, file.steps) {
+        (Some(cases), None) => ("cases", cases),
+        (None, Some(steps)) => ("steps", steps),
+        _ => return Err(cases_file.wrong_at_top("needs either cases or steps")),
+    };
+    let mut cases = Vec::with_capacity(entries.len());
+    for (number, entry) in entries.into_iter().enumerate() {
+        let place = entry.referenced;
+        let case = convert::case(entry.value, number, place.line(), &defaults)
+            .and_then(|case| variables::check(case, &cases));
+        match case {
+            Ok(case) => cases.push(case),
+            Err((field, problem)) => {
+                let field = format!("{list}[{number}].{field}");
+                return Err(cases_file.wrong(place, field, problem));
+            }
+        }
+    }
+    Ok(Scenario {
+        name: file.name,
+        manifests: manifests_file.path().to_owned(),
+        file: cases_file.path().to_owned(),
+        dir,
+        ordered,
+        cases,
+        backends: Backends::of(&documents),
+        features,
+        skip: file.skip,
+    })
+}
+
+/// The conformance suite's groups that are about what Envoy does by itself.
+fn group_feature(group: Option<&str>) -> Option<Feature> {
+    match group? {
+        "mirror" => Some(Feature::Mirror),
+        "timeout/retry" => Some(Feature::TimeoutRetry),
+        "backend" => Some(Feature::BackendProtocol),
+        _ => None,
+    }
+}
+
+/// What an end-to-end test of Envoy Gateway relies on.
+fn needs_feature(needs: Option<&str>) -> Option<Feature> {
+    match needs? {
+        "local-rate-limit" => Some(Feature::LocalRateLimit),
+        "global-rate-limit-service" => Some(Feature::GlobalRateLimit),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! What is to be known about `manifests.yaml` here: who stands behind a Service, and which
+//! features of Envoy Gateway the documents use.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::skip::Feature;
+
+/// Backends by namespace and Service.
+#[derive(Debug, Clone, Default)]
+pub struct Backends(BTreeMap<(String, String), String>);
+
+impl Backends {
+    /// The name of the backend behind a Service: its `app` selector. A Service without one has its
+    /// endpoints put in by hand, from the pods of the namespace's only Deployment. Other
+    /// Services, not in the manifests, are their own backends.
+    pub(super) fn of(documents: &[Value]) -> Self {
+        let mut backends = BTreeMap::new();
+        for service in of_kind(documents, "Service") {
+            let (namespace, name) = (text(service, NAMESPACE), text(service, NAME));
+            let app = match text(service, "/spec/selector/app") {
+                "" => only_deployment(documents, namespace).unwrap_or(name),
+                app => app,
+            };
+            backends.insert((namespace.to_owned(), name.to_owned()), app.to_owned());
+        }
+        Self(backends)
+    }
+
+    /// The backend behind a Service.
+    #[must_use]
+    pub fn behind<'a>(&'a self, namespace: &str, service: &'a str) -> &'a str {
+        self.0
+            .get(&(namespace.to_owned(), service.to_owned()))
+            .map_or(service, String::as_str)
+    }
+}
+
+const NAMESPACE: &str = "/metadata/namespace";
+const NAME: &str = "/metadata/name";
+
+fn text<'a>(document: &'a Value, pointer: &str) -> &'a str {
+    document
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+fn of_kind<'a>(documents: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    documents
+        .iter()
+        .filter(move |document| text(document, "/kind") == kind)
+}
+
+fn only_deployment<'a>(documents: &'a [Value], namespace: &str) -> Option<&'a str> {
+    let mut deployments = of_kind(documents, "Deployment")
+        .filter(|deployment| text(deployment, NAMESPACE) == namespace)
+        .map(|deployment| text(deployment, NAME));
+    let first = deployments.next();
+    if deployments.next().is_some() {
+        None
+    } else {
+        first
+    }
+}
+
+/// Features that the documents of a scenario use and that hosts may lack.
+pub(super) fn features(documents: &[Value]) -> BTreeSet<Feature> {
+    documents.iter().filter_map(feature).collect()
+}
+
+fn feature(document: &Value) -> Option<Feature> {
+    let has = |pointer| document.pointer(pointer).is_some();
+    match text(document, "/kind") {
+        "HTTPRoute" | "GRPCRoute" => document
+            .pointer("/spec/rules")?
+            .as_array()?
+            .iter()
+            .any(|rule| rule.get("sessionPersistence").is_some())
+            .then_some(Feature::SessionPersistence),
+        "HTTPRouteFilter" => Some(Feature::HttpRouteFilter),
+        "SecurityPolicy" if has("/spec/jwt") => Some(Feature::Jwt),
+        "BackendTrafficPolicy" if has("/spec/loadBalancer/consistentHash") => {
+            Some(Feature::ConsistentHash)
+        }
+        "BackendTrafficPolicy" if has("/spec/rateLimit") => {
+            // Without `type` Envoy Gateway goes by which of the two is there.
+            let global = has("/spec/rateLimit/global");
+            Some(if global {
+                Feature::GlobalRateLimit
+            } else {
+                Feature::LocalRateLimit
+            })
+        }
+        "SecurityPolicy" | "BackendTrafficPolicy" | "ClientTrafficPolicy" | "EnvoyPatchPolicy" => {
+            Some(Feature::EnvoyGatewayPolicy)
+        }
+        _ => None,
+    }
+}

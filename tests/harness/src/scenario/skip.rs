@@ -1,0 +1,98 @@
+//! What a host cannot do, or nobody can judge yet.
+//!
+//! Such a case is skipped with a reason and never passed. What a case asks for is found in its
+//! data when it is read; this table is the one place that says which host lacks what.
+
+use crate::host::HostKind;
+
+use super::model::{Case, Scenario};
+
+/// Something that a case asks of a host beyond answering requests. The first one lacking, in this
+/// order, gives the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Feature {
+    /// A request over TLS.
+    Tls,
+    /// WebSocket frames.
+    WebSocket,
+    /// Copies of requests at mirror backends.
+    Mirror,
+    /// `timeouts` and `retry` of a rule, or a backend that fails or waits.
+    TimeoutRetry,
+    /// The protocol spoken to the backend.
+    BackendProtocol,
+    /// The status conditions of a policy.
+    PolicyStatus,
+    /// SecurityPolicy `jwt`.
+    Jwt,
+    /// Limits counted in the proxy.
+    LocalRateLimit,
+    /// Limits counted by a service.
+    GlobalRateLimit,
+    /// `sessionPersistence` of a rule.
+    SessionPersistence,
+    /// BackendTrafficPolicy `loadBalancer.consistentHash`.
+    ConsistentHash,
+    /// Several pods of one backend, told apart.
+    Pods,
+    /// A backend that answers something other than the echo.
+    BackendResponse,
+    /// Envoy following a redirect by itself.
+    InternalRedirect,
+    /// Filters besides the Wasm ones.
+    ExtensionEffects,
+    /// HTTPRouteFilter.
+    HttpRouteFilter,
+    /// Another policy of Envoy Gateway.
+    EnvoyGatewayPolicy,
+    /// A client address taken from `X-Forwarded-For`.
+    ClientAddressDetection,
+    /// A TCP peer with an address of the scenario's choice.
+    ClientAddress,
+}
+
+impl Feature {
+    /// Why a host of this kind cannot have it; absent if it can.
+    #[must_use]
+    pub fn lacking_on(self, host: HostKind) -> Option<&'static str> {
+        Some(match self {
+            Self::Tls => "TLS listeners are not replayed",
+            Self::WebSocket => "WebSocket is not replayed",
+            Self::Mirror => "mirrors are Envoy's own, the mirrored copy is not observed",
+            Self::TimeoutRetry => "timeouts and retries are Envoy's own",
+            Self::BackendProtocol => "the protocol to the backend is Envoy's own",
+            Self::PolicyStatus => "the status of a policy is the control plane's",
+            Self::Jwt => "JWT verification is Envoy's own",
+            Self::LocalRateLimit => "local rate limits are not judged yet",
+            Self::GlobalRateLimit => "global rate limits are not judged yet",
+            Self::SessionPersistence => "session persistence is Envoy's own",
+            Self::ConsistentHash => "consistent hashing is Envoy's own",
+            Self::Pods => "the pods of a backend are not told apart",
+            Self::BackendResponse => "the backend only echoes",
+            Self::InternalRedirect => "internal redirects are Envoy's own",
+            Self::ExtensionEffects => "only Wasm extensions are run",
+            Self::HttpRouteFilter => "HTTPRouteFilter is not judged yet",
+            Self::EnvoyGatewayPolicy => "a native policy of Envoy Gateway is not replayed",
+            Self::ClientAddressDetection => "client addresses from X-Forwarded-For are Envoy's own",
+            Self::ClientAddress => match host {
+                HostKind::Core | HostKind::Wasmtime => return None,
+                HostKind::Envoy => "a real connection comes from loopback",
+            },
+        })
+    }
+}
+
+/// Why this case is not run on a host of this kind; absent if it is.
+#[must_use]
+pub fn reason(scenario: &Scenario, case: &Case, host: HostKind) -> Option<String> {
+    let stated = case.skip.get(&host).or_else(|| scenario.skip.get(&host));
+    if let Some(stated) = stated {
+        return Some(stated.clone());
+    }
+    let mut asked: Vec<_> = case.features.union(&scenario.features).copied().collect();
+    asked.sort_unstable();
+    asked
+        .into_iter()
+        .find_map(|feature| feature.lacking_on(host))
+        .map(str::to_owned)
+}

@@ -1,0 +1,433 @@
+use std::fs;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::model::{AnsweredBy, Awaited, Capture, ExpectedRequest, Status, Until, What};
+use super::skip::{Feature, reason};
+use super::*;
+use crate::host::HostKind;
+
+const MANIFESTS: &str = "kind: Gateway\nmetadata: {namespace: infra, name: gw}\n";
+
+/// A folder with one scenario in it.
+fn folder(cases: &str, manifests: &str) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("cases.yaml"), cases).unwrap();
+    fs::write(dir.path().join("manifests.yaml"), manifests).unwrap();
+    dir
+}
+
+fn loaded(cases: &str) -> Scenario {
+    let dir = folder(cases, MANIFESTS);
+    let mut scenarios = load(dir.path()).unwrap();
+    assert_eq!(scenarios.len(), 1);
+    scenarios.remove(0)
+}
+
+/// The message of a file that is refused, without its folder.
+fn refused(cases: &str) -> String {
+    let dir = folder(cases, MANIFESTS);
+    let message = load(dir.path()).unwrap_err().to_string();
+    message.replace(&format!("{}/", dir.path().display()), "")
+}
+
+/// One case that is valid, and below it the given lines of YAML.
+fn one_case(more: &str) -> String {
+    format!(
+        "name: t\ngateway: {{namespace: infra, name: gw}}\ncases:\n- name: a\n  \
+         request: {{path: /}}\n  response: {{statusCodes: [200]}}\n{more}"
+    )
+}
+
+fn steps(entries: &str) -> String {
+    format!("name: t\ngateway: {{namespace: infra, name: gw}}\nsteps:\n{entries}")
+}
+
+fn sent(case: &Case) -> &model::Send {
+    match &case.what {
+        What::Send(send) => send,
+        other => panic!("not a request: {other:?}"),
+    }
+}
+
+#[test]
+fn a_case_has_defaults_filled_in() {
+    let scenario = loaded(&one_case(""));
+    let case = &scenario.cases[0];
+    assert!(!scenario.ordered);
+    assert_eq!((case.name.as_str(), case.line), ("a", 4));
+    assert_eq!(case.gateway.to_string(), "infra/gw");
+    let trial = &sent(case).trial;
+    assert_eq!(
+        (trial.request.port, trial.request.method.as_str()),
+        (80, "GET")
+    );
+    assert_eq!(trial.expected.status, Status::Http(vec![200]));
+    assert_eq!(trial.expected.answered_by, AnsweredBy::Unstated);
+    assert_eq!(trial.expected.request, None);
+    assert!(trial.expected.headers_on_success_only);
+}
+
+#[test]
+fn a_null_backend_is_any_of_the_namespace_and_an_absent_one_is_none() {
+    let any = loaded(&one_case("  backend: null\n  namespace: infra\n"));
+    let expected = AnsweredBy::Backend {
+        namespace: Some("infra".to_owned()),
+        names: vec![],
+    };
+    assert_eq!(sent(&any.cases[0]).trial.expected.answered_by, expected);
+
+    let gateway = loaded(&one_case("  answeredByGateway: true\n"));
+    let expected = AnsweredBy::Gateway;
+    assert_eq!(sent(&gateway.cases[0]).trial.expected.answered_by, expected);
+}
+
+#[test]
+fn a_stated_request_without_method_means_get() {
+    let scenario = loaded(&one_case("  expectedRequest: {path: /x}\n"));
+    let expected = ExpectedRequest {
+        method: Some("GET".to_owned()),
+        path: Some("/x".to_owned()),
+        ..ExpectedRequest::default()
+    };
+    assert_eq!(
+        sent(&scenario.cases[0]).trial.expected.request,
+        Some(expected)
+    );
+}
+
+#[test]
+fn also_accepted_statuses_count() {
+    let yaml = one_case("").replace(
+        "statusCodes: [200]",
+        "statusCodes: [504], alsoAccepted: [408]",
+    );
+    let scenario = loaded(&yaml);
+    let status = &sent(&scenario.cases[0]).trial.expected.status;
+    assert_eq!(*status, Status::Http(vec![504, 408]));
+}
+
+#[test]
+fn grpc_and_weights_are_read() {
+    let scenario = loaded(
+        "name: t\ngateway: {namespace: n, name: g}\ncases:\n\
+         - name: call\n  grpc:\n    request: {path: /a.B/C, protocol: grpc}\n    \
+         response: {grpcStatus: Unimplemented, grpcStatusCode: 12, httpStatusEquivalent: [404]}\n\
+         - name: shares\n  weights:\n    request: {path: /}\n    response: {statusCodes: [200]}\n    \
+         namespace: n\n    requests: 10\n    expected: {a: 1, b: 0.0}\n    tolerance: 0.05\n    attempts: 3\n",
+    );
+    let trial = &sent(&scenario.cases[0]).trial;
+    assert_eq!(trial.request.method, "POST");
+    let expected = Status::Grpc {
+        code: 12,
+        name: "Unimplemented".to_owned(),
+        http_equivalents: vec![404],
+    };
+    assert_eq!(trial.expected.status, expected);
+    match &scenario.cases[1].what {
+        What::Weights(weights) => assert_eq!((weights.requests, weights.shares["a"]), (10, 1.0)),
+        other => panic!("not weights: {other:?}"),
+    }
+}
+
+#[test]
+fn any_of_takes_the_request_above_it() {
+    let scenario = loaded(
+        "name: t\ngateway: {namespace: n, name: g}\ncases:\n- name: a\n  repeat: 3\n  \
+         request: {path: /shared}\n  anyOf:\n  - response: {statusCodes: [200]}\n    backend: one\n  \
+         - request: {path: /own}\n    response: {statusCodes: [500]}\n",
+    );
+    let send = sent(&scenario.cases[0]);
+    let paths: Vec<_> = send
+        .trials()
+        .map(|trial| trial.request.path.as_str())
+        .collect();
+    assert_eq!(paths, ["/shared", "/own"]);
+    assert!(matches!(send.until, Until::Times(3)));
+}
+
+#[test]
+fn a_step_is_named_by_number_and_expects_what_it_sends() {
+    let scenario = loaded(&steps(
+        "- subtest: s\n  note: n\n  request: {path: /p, headers: {A: b}}\n  \
+         response: {statusCodes: [200], headers: {X: y}, unenforced: [headers]}\n  backend: b\n  namespace: n\n",
+    ));
+    assert!(scenario.ordered);
+    assert_eq!(scenario.cases[0].name, "0 s: n");
+    let expected = &sent(&scenario.cases[0]).trial.expected;
+    assert!(expected.headers.is_empty() && !expected.headers_on_success_only);
+    let seen = expected.request.as_ref().unwrap();
+    assert_eq!(
+        (seen.path.as_deref(), seen.headers["A"].as_str()),
+        (Some("/p"), "b")
+    );
+}
+
+#[test]
+fn a_step_waits_and_captures() {
+    let scenario = loaded(&steps(
+        "- request: {path: /}\n  eventually: {status: 429, within: 4, at: 3, before: [200]}\n  \
+         response: {statusCodes: [429]}\n  capture: {a: response.headers.X, b: response.cookies.Y}\n\
+         - request: {path: '/${a}'}\n  response: {statusCodes: [200]}\n",
+    ));
+    let send = sent(&scenario.cases[0]);
+    assert_eq!(send.capture["a"], Capture::Header("X".to_owned()));
+    assert_eq!(send.capture["b"], Capture::Cookie("Y".to_owned()));
+    match &send.until {
+        Until::Eventually(until) => {
+            assert_eq!(until.awaited, Awaited::Status(429));
+            assert_eq!((until.within, until.at), (4, Some(3)));
+        }
+        Until::Times(_) => panic!("does not wait"),
+    }
+}
+
+#[test]
+fn an_unknown_field_is_refused_with_its_place() {
+    assert_eq!(
+        refused(&one_case("").replace("{path: /}", "{pth: /}")),
+        "cases.yaml:5:13: cases[0].request.pth: unknown field `pth`, expected one of scheme, host, \
+         port, method, path, headers, protocol, clientAddress, effectiveClient, sni, alpn, \
+         unfollowRedirect"
+    );
+}
+
+#[test]
+fn mistakes_are_refused_with_their_place() {
+    let yaml = one_case("").replace("- name: a\n ", "- name: a\n");
+    assert!(
+        refused(&yaml).starts_with("cases.yaml:5:2: while parsing a block mapping, "),
+        "{}",
+        refused(&yaml)
+    );
+    let cases = [
+        (
+            one_case("  repeat: x\n"),
+            "cases.yaml:7:11: cases[0].repeat: invalid u32",
+        ),
+        (
+            one_case("").replace("gateway: {namespace: infra, name: gw}\n", ""),
+            "cases.yaml:3:3: cases[0].gateway: neither the case nor the file names a Gateway",
+        ),
+        (
+            one_case("").replace("  request: {path: /}\n", ""),
+            "cases.yaml:4:3: cases[0].request: missing: the case is of no kind that sends nothing",
+        ),
+        (
+            one_case("  anyOf: []\n"),
+            "cases.yaml:4:3: cases[0].anyOf: must not be empty",
+        ),
+        (
+            one_case("  repeat: 0\n"),
+            "cases.yaml:4:3: cases[0].repeat: must be at least 1",
+        ),
+        (
+            one_case("  capture: {x: body}\n"),
+            "cases.yaml:4:3: cases[0].capture.x: \"body\" is neither response.headers.NAME nor \
+             response.cookies.NAME",
+        ),
+        (
+            one_case("").replace("{path: /}", "{path: '/${x}'}"),
+            "cases.yaml:4:3: cases[0].request: no earlier step captures ${x}",
+        ),
+        (
+            one_case("").replace("{statusCodes: [200]}", "{}"),
+            "cases.yaml:4:3: cases[0].response: needs either statusCodes or grpcStatusCode",
+        ),
+        (
+            "name: t\n".to_owned(),
+            "cases.yaml:1:1: needs either cases or steps",
+        ),
+    ];
+    for (yaml, message) in cases {
+        assert_eq!(refused(&yaml), message);
+    }
+}
+
+#[test]
+fn broken_manifests_are_refused_with_their_place() {
+    let dir = folder(&one_case(""), "kind: Gateway\n  metadata: {}\n");
+    let message = load(dir.path()).unwrap_err().to_string();
+    assert!(message.contains("manifests.yaml:2:"), "{message}");
+}
+
+#[test]
+fn a_folder_of_folders_is_read_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["b", "a/deep", "a/too/deep"] {
+        let scenario = dir.path().join(name);
+        fs::create_dir_all(&scenario).unwrap();
+        fs::write(
+            scenario.join("cases.yaml"),
+            one_case("").replace("name: t", &format!("name: {name}")),
+        )
+        .unwrap();
+        fs::write(scenario.join("manifests.yaml"), MANIFESTS).unwrap();
+    }
+    let names: Vec<_> = load(dir.path())
+        .unwrap()
+        .into_iter()
+        .map(|scenario| scenario.name)
+        .collect();
+    assert_eq!(names, ["a/deep", "b"]);
+
+    let empty = dir.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    assert!(matches!(load(&empty), Err(LoadError::NoScenario(_))));
+    let missing = PathBuf::from("/does/not/exist");
+    assert!(matches!(load(&missing), Err(LoadError::Read { .. })));
+}
+
+#[test]
+fn cases_are_chosen_by_name_but_steps_stay_together() {
+    let two = "- name: one\n  request: {path: /}\n  response: {statusCodes: [200]}\n\
+               - name: two\n  request: {path: /}\n  response: {statusCodes: [200]}\n";
+    let count = |yaml: &str, text: &str| {
+        let mut scenarios = vec![loaded(yaml)];
+        retain_named(&mut scenarios, text);
+        scenarios
+            .iter()
+            .map(|scenario| scenario.cases.len())
+            .sum::<usize>()
+    };
+    let ordered = steps(two);
+    let independent = ordered.replace("steps:", "cases:");
+    assert_eq!(count(&independent, "t/two"), 1);
+    assert_eq!(count(&ordered, "t/two"), 2);
+    assert_eq!(count(&ordered, "three"), 0);
+}
+
+#[test]
+fn a_service_is_known_by_its_selector() {
+    let manifests = "kind: Service\nmetadata: {namespace: n, name: s}\nspec: {selector: {app: v1}}\n---\n\
+                     kind: Service\nmetadata: {namespace: n, name: manual}\nspec: {}\n---\n\
+                     kind: Deployment\nmetadata: {namespace: n, name: v2}\n";
+    let dir = folder(&one_case(""), manifests);
+    let backends = &load(dir.path()).unwrap()[0].backends;
+    assert_eq!(backends.behind("n", "s"), "v1");
+    assert_eq!(backends.behind("n", "manual"), "v2");
+    assert_eq!(backends.behind("other", "s"), "s");
+}
+
+/// The reason to skip the only case, on the core host.
+fn skipped(cases: &str, manifests: &str) -> Option<String> {
+    let dir = folder(cases, manifests);
+    let scenario = load(dir.path()).unwrap().remove(0);
+    reason(&scenario, &scenario.cases[0], HostKind::Core)
+}
+
+#[test]
+fn what_cannot_be_judged_is_skipped() {
+    let plain = one_case("");
+    let with = |more: &str| one_case(&format!("  {more}\n"));
+    let top = |line: &str| format!("{line}\n{plain}");
+    let only = |kind: &str| {
+        format!("name: t\ngateway: {{namespace: n, name: g}}\ncases:\n- name: a\n  {kind}\n")
+    };
+    let cases = [
+        (
+            plain.replace("{path: /}", "{path: /, protocol: https}"),
+            Feature::Tls,
+        ),
+        (
+            plain.replace("{path: /}", "{path: /, scheme: https}"),
+            Feature::Tls,
+        ),
+        (only("websocket: {path: /ws}"), Feature::WebSocket),
+        (only("policyStatus: {}"), Feature::PolicyStatus),
+        (only("mirrorDistribution: {requests: 9}"), Feature::Mirror),
+        (with("mirroredTo: [{name: b}]"), Feature::Mirror),
+        (
+            with("backendSimulation: {delay: 1s}"),
+            Feature::TimeoutRetry,
+        ),
+        (with("backendResponse: {}"), Feature::BackendResponse),
+        (with("internalRedirect: {}"), Feature::InternalRedirect),
+        (with("extensionEffects: {}"), Feature::ExtensionEffects),
+        (with("samePod: label"), Feature::Pods),
+        (
+            plain.replace(
+                "{path: /}",
+                "{path: /, clientAddress: 10.0.0.1, effectiveClient: 10.0.0.2}",
+            ),
+            Feature::ClientAddressDetection,
+        ),
+        (top("group: mirror"), Feature::Mirror),
+        (top("group: timeout/retry"), Feature::TimeoutRetry),
+        (top("group: backend"), Feature::BackendProtocol),
+        (top("needs: local-rate-limit"), Feature::LocalRateLimit),
+        (
+            top("needs: global-rate-limit-service"),
+            Feature::GlobalRateLimit,
+        ),
+    ];
+    for (yaml, feature) in cases {
+        let reason = feature.lacking_on(HostKind::Core);
+        assert_eq!(skipped(&yaml, MANIFESTS).as_deref(), reason, "{yaml}");
+        assert!(reason.is_some());
+    }
+    assert_eq!(skipped(&plain, MANIFESTS), None);
+    assert_eq!(
+        skipped(&top("group: matching\nneeds: none"), MANIFESTS),
+        None
+    );
+}
+
+#[test]
+fn policies_in_the_manifests_skip_all_cases() {
+    let cases = [
+        ("kind: SecurityPolicy\nspec: {jwt: {}}", Feature::Jwt),
+        (
+            "kind: SecurityPolicy\nspec: {basicAuth: {}}",
+            Feature::EnvoyGatewayPolicy,
+        ),
+        (
+            "kind: BackendTrafficPolicy\nspec: {rateLimit: {local: {}}}",
+            Feature::LocalRateLimit,
+        ),
+        (
+            "kind: BackendTrafficPolicy\nspec: {rateLimit: {global: {}}}",
+            Feature::GlobalRateLimit,
+        ),
+        (
+            "kind: BackendTrafficPolicy\nspec: {loadBalancer: {consistentHash: {}}}",
+            Feature::ConsistentHash,
+        ),
+        (
+            "kind: ClientTrafficPolicy\nspec: {}",
+            Feature::EnvoyGatewayPolicy,
+        ),
+        ("kind: HTTPRouteFilter\nspec: {}", Feature::HttpRouteFilter),
+        (
+            "kind: HTTPRoute\nspec: {rules: [{sessionPersistence: {}}]}",
+            Feature::SessionPersistence,
+        ),
+    ];
+    for (manifests, feature) in cases {
+        let expected = feature.lacking_on(HostKind::Core);
+        assert_eq!(
+            skipped(&one_case(""), manifests).as_deref(),
+            expected,
+            "{manifests}"
+        );
+    }
+    let routes = "kind: HTTPRoute\nspec: {rules: [{backendRefs: []}]}";
+    assert_eq!(skipped(&one_case(""), routes), None);
+}
+
+#[test]
+fn a_skip_may_hold_for_one_host_only() {
+    let stated = loaded(&one_case("  skip: {envoy: takes an hour}\n"));
+    let on = |scenario: &Scenario, host| reason(scenario, &scenario.cases[0], host);
+    assert_eq!(
+        on(&stated, HostKind::Envoy).as_deref(),
+        Some("takes an hour")
+    );
+    assert_eq!(on(&stated, HostKind::Wasmtime), None);
+
+    let address = one_case("").replace("{path: /}", "{path: /, clientAddress: 10.0.0.1}");
+    let address = loaded(&address);
+    assert!(on(&address, HostKind::Envoy).is_some());
+    assert_eq!(on(&address, HostKind::Core), None);
+}

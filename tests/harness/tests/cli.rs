@@ -1,0 +1,120 @@
+//! The command as a user meets it: exit status, diagnostics, help.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking; clippy exempts only the test functions themselves"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+fn gwf(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gwf"))
+        .args(args)
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap()
+}
+
+fn replay(dir: &Path, more: &[&str]) -> Output {
+    let mut args = vec!["replay", dir.to_str().unwrap(), "--host", "core"];
+    args.extend(more);
+    gwf(&args)
+}
+
+/// A scenario without routes and with one case, which a running gateway answers with 404.
+fn scenario(cases: &str) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let manifests = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {namespace: n, name: g}\n\
+                     spec:\n  gatewayClassName: c\n  listeners: [{name: http, port: 80, protocol: HTTP}]\n";
+    fs::write(dir.path().join("manifests.yaml"), manifests).unwrap();
+    fs::write(dir.path().join("cases.yaml"), cases).unwrap();
+    dir
+}
+
+fn case(path: &str, status: u16) -> String {
+    format!(
+        "name: t\ngateway: {{namespace: n, name: g}}\ncases:\n- name: a\n  request: {{{path}: /}}\n  \
+         response: {{statusCodes: [{status}]}}\n"
+    )
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_failed_case_gives_1_and_the_count_last() {
+    let dir = scenario(&case("path", 299));
+    let output = replay(dir.path(), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let out = text(&output.stdout);
+    assert_eq!(out.lines().last(), Some("0 passed, 1 failed, 0 skipped"));
+    assert!(
+        !out.contains('\u{1b}'),
+        "styles although it is no terminal: {out}"
+    );
+}
+
+#[test]
+fn only_skipped_cases_give_0() {
+    let dir = scenario(&format!("group: mirror\n{}", case("path", 200)));
+    let output = replay(dir.path(), &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        text(&output.stdout).lines().last(),
+        Some("0 passed, 0 failed, 1 skipped")
+    );
+}
+
+#[test]
+fn a_mistake_in_a_scenario_gives_2_and_its_line() {
+    let dir = scenario(&case("pth", 200));
+    let output = replay(dir.path(), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let err = text(&output.stderr);
+    for part in ["cases.yaml:5:13", "unknown field", "request: {pth: /}"] {
+        assert!(err.contains(part), "{part} is not in {err}");
+    }
+}
+
+#[test]
+fn wrong_usage_gives_2() {
+    let dir = scenario(&case("path", 200));
+    assert_eq!(gwf(&["replay"]).status.code(), Some(2));
+    assert_eq!(
+        replay(dir.path(), &["--host", "nginx"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(
+        replay(dir.path(), &["--envoy-version", "1.2"])
+            .status
+            .code(),
+        Some(2)
+    );
+    assert_eq!(
+        replay(dir.path(), &["--name", "nothing"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(gwf(&["replay", "/does/not/exist"]).status.code(), Some(2));
+}
+
+#[test]
+fn programs_get_a_document() {
+    let dir = scenario(&case("path", 299));
+    let output = replay(dir.path(), &["--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["failed"], 1);
+    let junit = replay(dir.path(), &["--format", "junit"]);
+    assert!(text(&junit.stdout).starts_with("<?xml"));
+}
+
+#[test]
+fn help_has_examples() {
+    let help = text(&gwf(&["replay", "--help"]).stdout);
+    assert!(help.contains("gwf replay tests/scenarios"), "{help}");
+}
