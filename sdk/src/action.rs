@@ -53,7 +53,9 @@ impl Actions {
     pub fn new(specs: &[FilterSpec]) -> Result<Self, InvalidConfig> {
         let mut actions = Actions::default();
         for (at, spec) in specs.iter().enumerate() {
-            actions.add(spec).map_err(|error| error.within(format_args!("filters[{at}]")))?;
+            actions
+                .add(spec)
+                .map_err(|error| error.within(format_args!("filters[{at}]")))?;
         }
         // "This filter can be used multiple times within the same rule" is said of the mirror only.
         if actions.rewrite.is_some() && matches!(actions.answer, Some(OwnAnswer::Redirect(_))) {
@@ -68,7 +70,8 @@ impl Actions {
         match spec.kind {
             FilterKind::RequestHeaderModifier => {
                 let modifier = HeaderModifier::new(member(&spec.request_header_modifier)?);
-                self.request_headers.push(modifier.map_err(|e| e.within("requestHeaderModifier"))?);
+                self.request_headers
+                    .push(modifier.map_err(|e| e.within("requestHeaderModifier"))?);
             }
             FilterKind::ResponseHeaderModifier => {
                 let modifier = HeaderModifier::new(member(&spec.response_header_modifier)?);
@@ -82,7 +85,10 @@ impl Actions {
             }
             FilterKind::URLRewrite => {
                 let rewrite = Rewrite::new(member(&spec.url_rewrite)?);
-                once(&mut self.rewrite, rewrite.map_err(|error| error.within("urlRewrite"))?)?;
+                once(
+                    &mut self.rewrite,
+                    rewrite.map_err(|error| error.within("urlRewrite"))?,
+                )?;
             }
             FilterKind::CORS => {
                 let cors = Cors::new(member(&spec.cors)?).map_err(|error| error.within("cors"))?;
@@ -100,7 +106,9 @@ impl Actions {
 }
 
 fn member<T>(member: &Option<T>) -> Result<&T, InvalidConfig> {
-    member.as_ref().ok_or_else(|| InvalidConfig::new("type", "the member that it names is missing"))
+    member
+        .as_ref()
+        .ok_or_else(|| InvalidConfig::new("type", "the member that it names is missing"))
 }
 
 fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), InvalidConfig> {
@@ -124,14 +132,32 @@ fn only_member(spec: &FilterSpec) -> Result<(), InvalidConfig> {
             spec.response_header_modifier.is_some(),
             Kind::ResponseHeaderModifier,
         ),
-        ("requestRedirect", spec.request_redirect.is_some(), Kind::RequestRedirect),
+        (
+            "requestRedirect",
+            spec.request_redirect.is_some(),
+            Kind::RequestRedirect,
+        ),
         ("urlRewrite", spec.url_rewrite.is_some(), Kind::URLRewrite),
         ("cors", spec.cors.is_some(), Kind::CORS),
-        ("directResponse", spec.direct_response.is_some(), Kind::DirectResponse),
-        ("requestMirror", spec.request_mirror.is_some(), Kind::RequestMirror),
+        (
+            "directResponse",
+            spec.direct_response.is_some(),
+            Kind::DirectResponse,
+        ),
+        (
+            "requestMirror",
+            spec.request_mirror.is_some(),
+            Kind::RequestMirror,
+        ),
     ];
-    match members.iter().find(|(_, given, kind)| *given && *kind != spec.kind) {
-        Some((name, ..)) => Err(InvalidConfig::new(name, format_args!("type is {:?}", spec.kind))),
+    match members
+        .iter()
+        .find(|(_, given, kind)| *given && *kind != spec.kind)
+    {
+        Some((name, ..)) => Err(InvalidConfig::new(
+            name,
+            format_args!("type is {:?}", spec.kind),
+        )),
         None => Ok(()),
     }
 }

@@ -7,19 +7,26 @@
 pub fn is_token(name: &[u8]) -> bool {
     let special = b"!#$%&'*+-.^_`|~";
     !name.is_empty()
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || special.contains(byte))
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || special.contains(byte))
 }
 
 /// Whether this can be a header's value (RFC 9110, 5.5): no control characters but the tab.
 pub fn is_value(value: &[u8]) -> bool {
-    value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+    value
+        .iter()
+        .all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
 }
 
 /// Whether a name may be written by a filter: a token, or one of the pseudo-headers that can be
 /// replaced.
 pub fn is_writable_name(name: &[u8]) -> bool {
     is_token(name)
-        || matches!(name, b":authority" | b":method" | b":path" | b":scheme" | b":status")
+        || matches!(
+            name,
+            b":authority" | b":method" | b":path" | b":scheme" | b":status"
+        )
 }
 
 #[cfg(test)]

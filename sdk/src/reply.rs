@@ -20,7 +20,10 @@ pub struct Reply {
 impl Reply {
     /// An empty answer.
     pub fn new(status: u16) -> Self {
-        Reply { status, ..Reply::default() }
+        Reply {
+            status,
+            ..Reply::default()
+        }
     }
 
     /// Adds a header. Names are to be in lower case.
@@ -39,6 +42,9 @@ impl Reply {
 
     /// The first value of a header.
     pub fn header_value(&self, name: &str) -> Option<&[u8]> {
-        self.headers.iter().find(|header| header.0 == name).map(|header| header.1.as_slice())
+        self.headers
+            .iter()
+            .find(|header| header.0 == name)
+            .map(|header| header.1.as_slice())
     }
 }

@@ -26,8 +26,10 @@ impl<'a> RequestHead<'a> {
     /// Reads a header block that holds the pseudo-headers as ordinary entries, the way Envoy's
     /// request map does. The path ends at the first `?` or `#`.
     pub fn new(entries: impl IntoIterator<Item = HeaderRef<'a>>) -> Self {
-        let mut head =
-            RequestHead { entries: entries.into_iter().collect(), ..RequestHead::default() };
+        let mut head = RequestHead {
+            entries: entries.into_iter().collect(),
+            ..RequestHead::default()
+        };
         for &(name, value) in &head.entries {
             match name {
                 b":method" => head.method = value,
@@ -44,7 +46,10 @@ impl<'a> RequestHead<'a> {
 
     /// The same request with another method.
     pub fn with_method(&self, method: &'a [u8]) -> Self {
-        RequestHead { method, ..self.clone() }
+        RequestHead {
+            method,
+            ..self.clone()
+        }
     }
 
     /// `:method`.
@@ -90,7 +95,10 @@ impl<'a> RequestHead<'a> {
 
     /// The values of a header, one by one. `name` is in lower case.
     pub fn values<'s>(&'s self, name: &'s [u8]) -> impl Iterator<Item = &'a [u8]> + 's {
-        self.entries.iter().filter(move |entry| entry.0 == name).map(|entry| entry.1)
+        self.entries
+            .iter()
+            .filter(move |entry| entry.0 == name)
+            .map(|entry| entry.1)
     }
 
     /// A header's value; several lines are joined by a comma, as RFC 9110 (5.3) allows and the
@@ -135,7 +143,9 @@ impl<'a> RequestHead<'a> {
     pub fn bearer_token(&self) -> Option<&'a [u8]> {
         let value = self.values(b"authorization").next()?;
         let (scheme, token) = split_once(value, b' ')?;
-        scheme.eq_ignore_ascii_case(b"bearer").then(|| token.trim_ascii())
+        scheme
+            .eq_ignore_ascii_case(b"bearer")
+            .then(|| token.trim_ascii())
     }
 }
 
@@ -154,13 +164,22 @@ fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
 }
 
 fn unquoted(value: &[u8]) -> &[u8] {
-    value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value)
+    value
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""))
+        .unwrap_or(value)
 }
 
 /// The host of an authority. The colons of an IPv6 literal stand inside brackets.
 pub fn without_port(authority: &[u8]) -> &[u8] {
-    let digits = authority.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let host = authority.get(..authority.len().saturating_sub(digits)).unwrap_or(authority);
+    let digits = authority
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let host = authority
+        .get(..authority.len().saturating_sub(digits))
+        .unwrap_or(authority);
     host.strip_suffix(b":").unwrap_or(authority)
 }
 
@@ -169,7 +188,11 @@ mod tests {
     use super::*;
 
     fn head<'a>(entries: &[(&'a str, &'a str)]) -> RequestHead<'a> {
-        RequestHead::new(entries.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+        RequestHead::new(
+            entries
+                .iter()
+                .map(|(name, value)| (name.as_bytes(), value.as_bytes())),
+        )
     }
 
     #[test]
@@ -177,7 +200,11 @@ mod tests {
         let head = head(&[(":path", "/a/b?x=1&y&x=2&=3#f"), ("x", "1")]);
         assert_eq!(head.path(), b"/a/b");
         assert_eq!(head.query(), Some(&b"x=1&y&x=2&=3"[..]));
-        assert_eq!(head.query_param(b"x"), Some(&b"1"[..]), "the first value counts");
+        assert_eq!(
+            head.query_param(b"x"),
+            Some(&b"1"[..]),
+            "the first value counts"
+        );
         assert_eq!(head.query_param(b"y"), Some(&b""[..]));
         assert_eq!(head.query_param(b"z"), None);
     }
@@ -194,7 +221,11 @@ mod tests {
             ("1234", "1234"),
             ("", ""),
         ] {
-            assert_eq!(&*head(&[(":authority", authority)]).host(), host.as_bytes(), "{authority}");
+            assert_eq!(
+                &*head(&[(":authority", authority)]).host(),
+                host.as_bytes(),
+                "{authority}"
+            );
         }
     }
 
@@ -217,7 +248,10 @@ mod tests {
 
     #[test]
     fn bearer_scheme_is_case_insensitive() {
-        assert_eq!(head(&[("authorization", "bEARER  t")]).bearer_token(), Some(&b"t"[..]));
+        assert_eq!(
+            head(&[("authorization", "bEARER  t")]).bearer_token(),
+            Some(&b"t"[..])
+        );
         assert_eq!(head(&[("authorization", "Basic t")]).bearer_token(), None);
         assert_eq!(head(&[("authorization", "Bearer")]).bearer_token(), None);
     }

@@ -83,7 +83,10 @@ impl Router {
     /// for foo.example.com and *.example.com, a request to foo.example.com SHOULD only be routed
     /// using routes attached to the foo.example.com Listener." Without a port: of the only port.
     pub fn listener_for(&self, port: Option<u16>, host: &[u8]) -> Option<&Listener> {
-        let (_, hosts) = self.ports.iter().find(|entry| port.is_none_or(|port| entry.0 == port))?;
+        let (_, hosts) = self
+            .ports
+            .iter()
+            .find(|entry| port.is_none_or(|port| entry.0 == port))?;
         self.listeners.get(hosts.covering(host).next()? as usize)
     }
 
@@ -96,13 +99,17 @@ impl Router {
     /// of the backendRef.
     pub fn request_edits(&self, applied: Applied) -> impl Iterator<Item = HeaderEdit<'_>> {
         let actions = self.actions(applied);
-        actions.flat_map(|actions| &actions.request_headers).flat_map(|modifier| modifier.edits())
+        actions
+            .flat_map(|actions| &actions.request_headers)
+            .flat_map(|modifier| modifier.edits())
     }
 
     /// The header changes for the response: those of the rule, then those of the backendRef.
     pub fn response_edits(&self, applied: Applied) -> impl Iterator<Item = HeaderEdit<'_>> {
         let actions = self.actions(applied);
-        actions.flat_map(|actions| &actions.response_headers).flat_map(|modifier| modifier.edits())
+        actions
+            .flat_map(|actions| &actions.response_headers)
+            .flat_map(|modifier| modifier.edits())
     }
 
     fn rule(&self, applied: Applied) -> Option<&Rule> {
@@ -111,9 +118,12 @@ impl Router {
 
     fn actions(&self, applied: Applied) -> impl Iterator<Item = &Actions> {
         let rule = self.rule(applied);
-        let backend =
-            rule.zip(applied.backend).and_then(|(rule, at)| rule.backends.get(at as usize));
-        rule.map(|rule| &rule.actions).into_iter().chain(backend.map(|backend| &backend.actions))
+        let backend = rule
+            .zip(applied.backend)
+            .and_then(|(rule, at)| rule.backends.get(at as usize));
+        rule.map(|rule| &rule.actions)
+            .into_iter()
+            .chain(backend.map(|backend| &backend.actions))
     }
 }
 

@@ -14,11 +14,16 @@ impl<T> Split<T> {
     pub fn new(weighted: impl IntoIterator<Item = (u32, T)>) -> Self {
         let mut sum: u64 = 0;
         let counted =
-            weighted.into_iter().filter(|(weight, _)| *weight > 0).map(|(weight, thing)| {
-                sum = sum.saturating_add(u64::from(weight));
-                (sum, thing)
-            });
-        Split { shares: counted.collect() }
+            weighted
+                .into_iter()
+                .filter(|(weight, _)| *weight > 0)
+                .map(|(weight, thing)| {
+                    sum = sum.saturating_add(u64::from(weight));
+                    (sum, thing)
+                });
+        Split {
+            shares: counted.collect(),
+        }
     }
 
     /// Whether there is a choice to make, so that a number has to be drawn.
@@ -68,13 +73,20 @@ mod tests {
         assert_eq!(Split::new([(0, 'a'), (0, 'b')]).pick(7), None);
         assert_eq!(Split::<char>::new([]).pick(0), None);
         let split = Split::new([(0, 'a'), (1, 'b'), (0, 'c')]);
-        assert!([0, 1, u64::MAX / 2, u64::MAX].iter().all(|&draw| split.pick(draw) == Some(&'b')));
+        assert!(
+            [0, 1, u64::MAX / 2, u64::MAX]
+                .iter()
+                .all(|&draw| split.pick(draw) == Some(&'b'))
+        );
         assert!(!split.is_choice());
     }
 
     #[test]
     fn the_ends_of_the_range_fall_to_the_ends_of_the_list() {
         let split = Split::new([(1, 'a'), (u32::MAX, 'b'), (1, 'c')]);
-        assert_eq!((split.pick(0), split.pick(u64::MAX)), (Some(&'a'), Some(&'c')));
+        assert_eq!(
+            (split.pick(0), split.pick(u64::MAX)),
+            (Some(&'a'), Some(&'c'))
+        );
     }
 }

@@ -5,7 +5,10 @@
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
     let number = |from: usize, to: usize| -> Option<i64> {
         let digits = text.get(from..to)?;
-        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+        digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| digits.parse().ok())?
     };
     let mark = |at: usize, marks: &[u8]| text.as_bytes().get(at).is_some_and(|b| marks.contains(b));
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
@@ -27,8 +30,12 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
 
 /// `.5` and what follows it, in nanoseconds.
 fn fraction(rest: &str) -> Option<(i64, &str)> {
-    let Some(rest) = rest.strip_prefix('.') else { return Some((0, rest)) };
-    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let Some(rest) = rest.strip_prefix('.') else {
+        return Some((0, rest));
+    };
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
     let (digits, zone) = rest.split_at_checked(end)?;
     let nanos: i64 = format!("{digits:0<9}").get(..9)?.parse().ok()?;
     (!digits.is_empty()).then_some((nanos, zone))
@@ -40,7 +47,13 @@ fn offset(zone: &str) -> Option<i64> {
         return Some(0);
     }
     let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-    let two = |text: &str| if text.len() == 2 { text.parse::<u8>().ok() } else { None };
+    let two = |text: &str| {
+        if text.len() == 2 {
+            text.parse::<u8>().ok()
+        } else {
+            None
+        }
+    };
     let (hours, minutes) = (two(hours)?, two(minutes)?);
     let seconds = i64::from(hours) * 3_600 + i64::from(minutes) * 60;
     match zone.chars().next()? {

@@ -31,7 +31,11 @@ impl HttpFilter for RouteMatch {
     }
 
     fn new(router: Rc<Router>) -> Self {
-        RouteMatch { router, applied: None, cors: CorsHeaders::new() }
+        RouteMatch {
+            router,
+            applied: None,
+            cors: CorsHeaders::new(),
+        }
     }
 
     fn on_request_headers(&mut self, request: &Request) -> Result<Flow, HostError> {
@@ -46,7 +50,14 @@ impl HttpFilter for RouteMatch {
         self.cors = decision.cors;
         match (decision.outcome, decision.applied) {
             (Outcome::Reply(reply), _) => Ok(Flow::Reply(reply)),
-            (Outcome::Forward { backend, hostname, path }, Some(applied)) => {
+            (
+                Outcome::Forward {
+                    backend,
+                    hostname,
+                    path,
+                },
+                Some(applied),
+            ) => {
                 for edit in router.request_edits(applied) {
                     edit_request(request, edit)?;
                 }
@@ -79,7 +90,9 @@ impl HttpFilter for RouteMatch {
                 _ => response.set_header(name, value)?,
             }
         }
-        let edits = self.applied.map(|applied| self.router.response_edits(applied));
+        let edits = self
+            .applied
+            .map(|applied| self.router.response_edits(applied));
         for edit in edits.into_iter().flatten() {
             match edit {
                 HeaderEdit::Set(name, value) => response.set_header(name, value)?,
@@ -102,8 +115,13 @@ fn listener<'r>(
     if !router.has_several_ports() {
         return Ok(router.listener_for(None, &head.host()));
     }
-    let name = request.host().property(&["xds", "virtual_host_name"])?.unwrap_or_default();
-    Ok(std::str::from_utf8(&name).ok().and_then(|name| router.listener_of(name)))
+    let name = request
+        .host()
+        .property(&["xds", "virtual_host_name"])?
+        .unwrap_or_default();
+    Ok(std::str::from_utf8(&name)
+        .ok()
+        .and_then(|name| router.listener_of(name)))
 }
 
 fn edit_request(request: &Request, edit: HeaderEdit) -> Result<(), HostError> {

@@ -43,9 +43,15 @@ pub fn http_filter(_arguments: TokenStream, item: TokenStream) -> TokenStream {
 fn filter_and_body(tokens: &[TokenTree]) -> Option<(String, TokenStream)> {
     let is_word = |token: &TokenTree, word: &str| matches!(token, TokenTree::Ident(ident) if ident.to_string() == word);
     let (last, before) = tokens.split_last()?;
-    let TokenTree::Group(body) = last else { return None };
+    let TokenTree::Group(body) = last else {
+        return None;
+    };
     let at = before.iter().position(|token| is_word(token, "for"))?;
-    let filter: TokenStream = before.get(at.saturating_add(1)..)?.iter().cloned().collect();
+    let filter: TokenStream = before
+        .get(at.saturating_add(1)..)?
+        .iter()
+        .cloned()
+        .collect();
     let is_impl = before.iter().any(|token| is_word(token, "impl"));
     (is_impl && body.delimiter() == Delimiter::Brace).then(|| (filter.to_string(), body.stream()))
 }

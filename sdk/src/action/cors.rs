@@ -74,14 +74,21 @@ impl Cors {
     /// cross-origin response headers."
     pub fn preflight(&self, head: &RequestHead) -> Reply {
         let reply = Reply::new(200);
-        let Some(mut headers) = self.origin_headers(head) else { return reply };
+        let Some(mut headers) = self.origin_headers(head) else {
+            return reply;
+        };
         let wanted = |name| head.header(name).map(|value| value.into_owned());
         let methods = self.answer(&self.methods, wanted(b"access-control-request-method"));
         let allowed = self.answer(&self.headers, wanted(b"access-control-request-headers"));
         headers.extend(methods.map(|value| ("access-control-allow-methods", value)));
         headers.extend(allowed.map(|value| ("access-control-allow-headers", value)));
-        headers.push(("access-control-max-age", self.max_age.to_string().into_bytes()));
-        headers.into_iter().fold(reply, |reply, (name, value)| reply.header(name, value))
+        headers.push((
+            "access-control-max-age",
+            self.max_age.to_string().into_bytes(),
+        ));
+        headers
+            .into_iter()
+            .fold(reply, |reply, (name, value)| reply.header(name, value))
     }
 
     /// The headers for the response to any other request; none for an origin that is not allowed.
@@ -94,7 +101,10 @@ impl Cors {
         if !self.origins.iter().any(|allowed| allowed.matches(origin)) {
             return None;
         }
-        let any = self.origins.iter().any(|origin| matches!(origin, Origin::Any));
+        let any = self
+            .origins
+            .iter()
+            .any(|origin| matches!(origin, Origin::Any));
         let mut headers = CorsHeaders::new();
         if any && !self.credentials {
             headers.push(("access-control-allow-origin", b"*".to_vec()));
@@ -146,7 +156,9 @@ impl Origin {
     /// number of DNS labels"; "if not included, port 80 is assumed for http scheme origins, and
     /// port 443 is assumed for https origins".
     fn matches(&self, origin: &[u8]) -> bool {
-        let Ok(origin) = std::str::from_utf8(origin) else { return false };
+        let Ok(origin) = std::str::from_utf8(origin) else {
+            return false;
+        };
         let lower = origin.to_ascii_lowercase();
         let origin = without_default_port(&lower);
         match self {
@@ -177,9 +189,10 @@ impl List {
         }
         match names.iter().position(|name| !is_token(name.as_bytes())) {
             None => Ok(List::Names(names.join(", ").into())),
-            Some(at) => {
-                Err(InvalidConfig::new(format_args!("{field}[{at}]"), "not a token of HTTP"))
-            }
+            Some(at) => Err(InvalidConfig::new(
+                format_args!("{field}[{at}]"),
+                "not a token of HTTP",
+            )),
         }
     }
 }
@@ -208,7 +221,9 @@ mod tests {
     }
 
     fn value(reply: &Reply, name: &str) -> Option<String> {
-        reply.header_value(name).map(|value| String::from_utf8_lossy(value).into_owned())
+        reply
+            .header_value(name)
+            .map(|value| String::from_utf8_lossy(value).into_owned())
     }
 
     #[test]
@@ -249,14 +264,26 @@ mod tests {
         let spec = r#"{"allowOrigins": ["*"], "allowMethods": ["*"], "allowHeaders": ["*"], "exposeHeaders": ["*"], "allowCredentials": CRED}"#;
         let asked = preflight("https://a.com", "PUT", "x-1, x-2");
         let with = cors(&spec.replace("CRED", "true")).preflight(&asked);
-        assert_eq!(value(&with, "access-control-allow-origin").unwrap(), "https://a.com");
+        assert_eq!(
+            value(&with, "access-control-allow-origin").unwrap(),
+            "https://a.com"
+        );
         assert_eq!(value(&with, "access-control-allow-methods").unwrap(), "PUT");
-        assert_eq!(value(&with, "access-control-allow-headers").unwrap(), "x-1, x-2");
+        assert_eq!(
+            value(&with, "access-control-allow-headers").unwrap(),
+            "x-1, x-2"
+        );
         assert_eq!(value(&with, "access-control-expose-headers"), None);
-        assert_eq!(value(&with, "access-control-allow-credentials").unwrap(), "true");
+        assert_eq!(
+            value(&with, "access-control-allow-credentials").unwrap(),
+            "true"
+        );
         let without = cors(&spec.replace("CRED", "false")).preflight(&asked);
         assert_eq!(value(&without, "access-control-allow-origin").unwrap(), "*");
-        assert_eq!(value(&without, "access-control-allow-methods").unwrap(), "*");
+        assert_eq!(
+            value(&without, "access-control-allow-methods").unwrap(),
+            "*"
+        );
         assert_eq!(value(&without, "access-control-allow-credentials"), None);
         assert_eq!(value(&without, "access-control-max-age").unwrap(), "5");
     }
@@ -277,7 +304,10 @@ mod tests {
             Cors::preflight_method(&preflight("https://a.com", "PUT", "")),
             Some(&b"PUT"[..])
         );
-        assert_eq!(Cors::preflight_method(&preflight("https://a.com", "", "")), None);
+        assert_eq!(
+            Cors::preflight_method(&preflight("https://a.com", "", "")),
+            None
+        );
         assert_eq!(Cors::preflight_method(&preflight("", "PUT", "")), None);
     }
 }

@@ -43,7 +43,9 @@ impl DirectResponse {
             status,
             content_type: content_type.map(Into::into),
             body: pieces(spec.body.as_deref().unwrap_or_default()),
-            header: header.map_err(|error| error.within("header"))?.unwrap_or_default(),
+            header: header
+                .map_err(|error| error.within("header"))?
+                .unwrap_or_default(),
         })
     }
 
@@ -60,7 +62,10 @@ impl DirectResponse {
             }
         }
         let content_type = self.content_type.clone();
-        let reply = Reply { content_type, ..Reply::new(self.status).body(body) };
+        let reply = Reply {
+            content_type,
+            ..Reply::new(self.status).body(body)
+        };
         self.header.edits().fold(reply, edited)
     }
 }
@@ -84,7 +89,9 @@ fn pieces(body: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = body;
     while let Some((before, after)) = rest.split_once("%REQ(") {
-        let Some((name, following)) = after.split_once(")%") else { break };
+        let Some((name, following)) = after.split_once(")%") else {
+            break;
+        };
         pieces.push(Piece::Text(before.into()));
         pieces.push(Piece::RequestHeader(name.to_ascii_lowercase().into()));
         rest = following;

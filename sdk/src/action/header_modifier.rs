@@ -43,9 +43,16 @@ impl HeaderModifier {
 
     /// The changes: set, add, remove, in that order.
     pub fn edits(&self) -> impl Iterator<Item = HeaderEdit<'_>> {
-        let set = self.set.iter().map(|(name, value)| HeaderEdit::Set(name, value));
-        let add = self.add.iter().map(|(name, value)| HeaderEdit::Add(name, value));
-        set.chain(add).chain(self.remove.iter().map(|name| HeaderEdit::Remove(name)))
+        let set = self
+            .set
+            .iter()
+            .map(|(name, value)| HeaderEdit::Set(name, value));
+        let add = self
+            .add
+            .iter()
+            .map(|(name, value)| HeaderEdit::Add(name, value));
+        set.chain(add)
+            .chain(self.remove.iter().map(|name| HeaderEdit::Remove(name)))
     }
 }
 
@@ -69,7 +76,10 @@ fn name(given: &str) -> Result<Box<[u8]>, InvalidConfig> {
     match lower.as_str() {
         "host" => Err(InvalidConfig::new("", "Host is rewritten by URLRewrite")),
         _ if is_token(lower.as_bytes()) => Ok(lower.into_bytes().into()),
-        _ => Err(InvalidConfig::new("", format_args!("`{given}`: not a header name"))),
+        _ => Err(InvalidConfig::new(
+            "",
+            format_args!("`{given}`: not a header name"),
+        )),
     }
 }
 
@@ -101,8 +111,14 @@ mod tests {
                 r#"{"set": [{"name": "a", "value": "1\r\nb: 2"}]}"#,
                 "set[0].value: has control characters",
             ),
-            (r#"{"add": [{"name": "a:", "value": ""}]}"#, "add[0].name: `a:`: not a header name"),
-            (r#"{"remove": ["a", "Host"]}"#, "remove[1]: Host is rewritten by URLRewrite"),
+            (
+                r#"{"add": [{"name": "a:", "value": ""}]}"#,
+                "add[0].name: `a:`: not a header name",
+            ),
+            (
+                r#"{"remove": ["a", "Host"]}"#,
+                "remove[1]: Host is rewritten by URLRewrite",
+            ),
         ] {
             assert_eq!(modifier(spec).unwrap_err().to_string(), message);
         }

@@ -43,7 +43,10 @@ impl PathModifier {
                 let pattern = Regex::new(&regex.pattern)
                     .map_err(|error| InvalidConfig::new("replaceRegexMatch.pattern", error))?;
                 let substitution = regex.substitution.as_str().into();
-                Ok(PathModifier::Regex { pattern, substitution })
+                Ok(PathModifier::Regex {
+                    pattern,
+                    substitution,
+                })
             }
         }
     }
@@ -63,10 +66,15 @@ impl PathModifier {
         match self {
             PathModifier::Full(new) => new.as_bytes().to_vec(),
             PathModifier::Prefix(new) => {
-                let rest = prefix.and_then(|prefix| under_prefix(path, prefix)).unwrap_or(path);
+                let rest = prefix
+                    .and_then(|prefix| under_prefix(path, prefix))
+                    .unwrap_or(path);
                 replace_prefix(new, rest)
             }
-            PathModifier::Regex { pattern, substitution } => match std::str::from_utf8(path) {
+            PathModifier::Regex {
+                pattern,
+                substitution,
+            } => match std::str::from_utf8(path) {
                 Ok(text) => pattern
                     .replace_all(text, |groups: &Captures| substitute(substitution, groups))
                     .into_owned()
@@ -97,7 +105,9 @@ fn substitute(substitution: &str, groups: &Captures) -> String {
         }
         match characters.next() {
             Some(digit) if digit.is_ascii_digit() => {
-                let group = digit.to_digit(10).and_then(|group| groups.get(group as usize));
+                let group = digit
+                    .to_digit(10)
+                    .and_then(|group| groups.get(group as usize));
                 text.push_str(group.map_or("", |group| group.as_str()));
             }
             Some(other) => text.push(other),
@@ -108,7 +118,9 @@ fn substitute(substitution: &str, groups: &Captures) -> String {
 }
 
 fn checked(field: &str, path: &str, may_be_empty: bool) -> Result<Box<str>, InvalidConfig> {
-    let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'?' && byte != b'#');
+    let plain = path
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'?' && byte != b'#');
     if (path.starts_with('/') || (may_be_empty && path.is_empty())) && plain {
         Ok(path.into())
     } else {
@@ -147,7 +159,11 @@ mod tests {
             let spec =
                 format!(r#"{{"type": "ReplacePrefixMatch", "replacePrefixMatch": "{new}"}}"#);
             let got = modifier(&spec).apply(path.as_bytes(), Some(prefix));
-            assert_eq!(String::from_utf8(got).unwrap(), result, "{path} {prefix} {new}");
+            assert_eq!(
+                String::from_utf8(got).unwrap(),
+                result,
+                "{path} {prefix} {new}"
+            );
         }
     }
 
@@ -156,7 +172,10 @@ mod tests {
         let swap = modifier(
             r#"{"type": "ReplaceRegexMatch", "replaceRegexMatch": {"pattern": "^/service/([^/]+)(/.*)$", "substitution": "\\2/instance/\\1"}}"#,
         );
-        assert_eq!(swap.apply(b"/service/foo/v1/api", None), b"/v1/api/instance/foo");
+        assert_eq!(
+            swap.apply(b"/service/foo/v1/api", None),
+            b"/v1/api/instance/foo"
+        );
         assert_eq!(swap.apply(b"/other", None), b"/other");
         assert_eq!(swap.apply(b"/\xff", None), b"/\xff");
         let all = modifier(
@@ -174,10 +193,16 @@ mod tests {
             ("replaceFullPath", "/a b"),
             ("replacePrefixMatch", "a"),
         ] {
-            let kind =
-                if member == "replaceFullPath" { "ReplaceFullPath" } else { "ReplacePrefixMatch" };
+            let kind = if member == "replaceFullPath" {
+                "ReplaceFullPath"
+            } else {
+                "ReplacePrefixMatch"
+            };
             let spec = format!(r#"{{"type": "{kind}", "{member}": "{value}"}}"#);
-            assert!(PathModifier::new(&serde_json::from_str(&spec).unwrap()).is_err(), "{spec}");
+            assert!(
+                PathModifier::new(&serde_json::from_str(&spec).unwrap()).is_err(),
+                "{spec}"
+            );
         }
     }
 }

@@ -60,7 +60,11 @@ impl Redirect {
     pub fn reply(&self, head: &RequestHead, prefix: Option<&str>, listener_port: u16) -> Reply {
         let mut location = Vec::new();
         let scheme = self.scheme.map_or(head.scheme(), str::as_bytes);
-        let scheme = if scheme.eq_ignore_ascii_case(b"https") { "https" } else { "http" };
+        let scheme = if scheme.eq_ignore_ascii_case(b"https") {
+            "https"
+        } else {
+            "http"
+        };
         location.extend_from_slice(scheme.as_bytes());
         location.extend_from_slice(b"://");
         let host = self.hostname.as_ref().map(|name| name.as_bytes());
@@ -86,7 +90,11 @@ impl Redirect {
     /// header" for 80 with http and 443 with https.
     fn written_port(&self, scheme: &str, listener_port: u16) -> Option<u16> {
         let well_known = if scheme == "https" { 443 } else { 80 };
-        let derived = if self.scheme.is_some() { well_known } else { listener_port };
+        let derived = if self.scheme.is_some() {
+            well_known
+        } else {
+            listener_port
+        };
         Some(self.port.unwrap_or(derived)).filter(|&port| port != well_known)
     }
 }
@@ -129,20 +137,35 @@ mod tests {
             (r#"{"scheme": "https"}"#, "http", 80, "https://h/a"),
             (r#"{"scheme": "http"}"#, "https", 443, "http://h/a"),
             (r#"{"port": 80}"#, "http", 8080, "http://h/a"),
-            (r#"{"port": 8443, "scheme": "https"}"#, "http", 80, "https://h:8443/a"),
+            (
+                r#"{"port": 8443, "scheme": "https"}"#,
+                "http",
+                80,
+                "https://h:8443/a",
+            ),
             (r#"{"port": 443}"#, "http", 80, "http://h:443/a"),
             (r#"{"hostname": "o.org"}"#, "https", 443, "https://o.org/a"),
         ] {
-            assert_eq!(location(spec, scheme, b"h:1234", b"/a", port), expected, "{spec}");
+            assert_eq!(
+                location(spec, scheme, b"h:1234", b"/a", port),
+                expected,
+                "{spec}"
+            );
         }
     }
 
     #[test]
     fn path_changes_and_query_stays() {
         let prefix = r#"{"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/b"}}"#;
-        assert_eq!(location(prefix, "http", b"h", b"/a/x?q=1", 80), "http://h/b/x?q=1");
+        assert_eq!(
+            location(prefix, "http", b"h", b"/a/x?q=1", 80),
+            "http://h/b/x?q=1"
+        );
         let full = r#"{"path": {"type": "ReplaceFullPath", "replaceFullPath": "/b"}}"#;
-        assert_eq!(location(full, "http", b"h", b"/a/x?q=1", 80), "http://h/b?q=1");
+        assert_eq!(
+            location(full, "http", b"h", b"/a/x?q=1", 80),
+            "http://h/b?q=1"
+        );
     }
 
     #[test]
@@ -157,9 +180,15 @@ mod tests {
     fn bad_fields_are_named() {
         for (spec, message) in [
             (r#"{"scheme": "ftp"}"#, "scheme: `ftp`: http or https"),
-            (r#"{"statusCode": 200}"#, "statusCode: 200: 301, 302, 303, 307 or 308"),
+            (
+                r#"{"statusCode": 200}"#,
+                "statusCode: 200: 301, 302, 303, 307 or 308",
+            ),
             (r#"{"port": 0}"#, "port: 1 to 65535"),
-            (r#"{"hostname": "*.a.com"}"#, "hostname: no wildcard is allowed here"),
+            (
+                r#"{"hostname": "*.a.com"}"#,
+                "hostname: no wildcard is allowed here",
+            ),
         ] {
             let error = Redirect::new(&serde_json::from_str(spec).unwrap()).unwrap_err();
             assert_eq!(error.to_string(), message);

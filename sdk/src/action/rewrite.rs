@@ -21,7 +21,10 @@ impl Rewrite {
     pub fn new(spec: &RewriteSpec) -> Result<Self, InvalidConfig> {
         let hostname = spec.hostname.as_deref().map(precise).transpose()?;
         let path = spec.path.as_ref().map(PathModifier::new).transpose();
-        Ok(Rewrite { hostname, path: path.map_err(|error| error.within("path"))? })
+        Ok(Rewrite {
+            hostname,
+            path: path.map_err(|error| error.within("path"))?,
+        })
     }
 }
 
@@ -29,7 +32,10 @@ impl Rewrite {
 pub(super) fn precise(text: &str) -> Result<Box<str>, InvalidConfig> {
     match text.parse::<Hostname>() {
         Ok(Hostname::Exact(name)) => Ok(name),
-        Ok(_) => Err(InvalidConfig::new("hostname", "no wildcard is allowed here")),
+        Ok(_) => Err(InvalidConfig::new(
+            "hostname",
+            "no wildcard is allowed here",
+        )),
         Err(error) => Err(InvalidConfig::new("hostname", error)),
     }
 }

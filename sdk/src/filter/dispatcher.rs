@@ -32,7 +32,11 @@ enum Phase {
 
 impl<F: HttpFilter> Default for Dispatcher<F> {
     fn default() -> Self {
-        Dispatcher { roots: Map::default(), streams: Map::default(), calls: Map::default() }
+        Dispatcher {
+            roots: Map::default(),
+            streams: Map::default(),
+            calls: Map::default(),
+        }
     }
 }
 
@@ -52,7 +56,9 @@ impl<F: HttpFilter> Dispatcher<F> {
 
     /// `proxy_on_configure`: false refuses the configuration.
     pub fn on_configure(&self, host: &dyn Host, root: u32, size: usize) -> bool {
-        let text = host.buffer(BufferType::PluginConfiguration, 0, size).unwrap_or_default();
+        let text = host
+            .buffer(BufferType::PluginConfiguration, 0, size)
+            .unwrap_or_default();
         match F::configure(&text, host) {
             Ok(config) => {
                 self.roots.borrow_mut().insert(root, Some(Rc::new(config)));
@@ -68,7 +74,9 @@ impl<F: HttpFilter> Dispatcher<F> {
     /// `proxy_on_request_headers`.
     pub fn on_request_headers(&self, host: &dyn Host, context: u32, end_of_stream: bool) -> u32 {
         let request = Request::new(host, end_of_stream);
-        self.run_request(context, &request, |filter| filter.on_request_headers(&request))
+        self.run_request(context, &request, |filter| {
+            filter.on_request_headers(&request)
+        })
     }
 
     /// `proxy_on_request_body`.
@@ -80,14 +88,21 @@ impl<F: HttpFilter> Dispatcher<F> {
         end_of_stream: bool,
     ) -> u32 {
         self.run(host, context, Phase::Request, |filter| {
-            filter.on_request_body(&Body::new(host, BufferType::RequestBody, size, end_of_stream))
+            filter.on_request_body(&Body::new(
+                host,
+                BufferType::RequestBody,
+                size,
+                end_of_stream,
+            ))
         })
     }
 
     /// `proxy_on_request_trailers`.
     pub fn on_request_trailers(&self, host: &dyn Host, context: u32) -> u32 {
         let request = Request::trailers(host);
-        self.run_request(context, &request, |filter| filter.on_request_trailers(&request))
+        self.run_request(context, &request, |filter| {
+            filter.on_request_trailers(&request)
+        })
     }
 
     /// `proxy_on_response_headers`.
@@ -106,7 +121,12 @@ impl<F: HttpFilter> Dispatcher<F> {
         end_of_stream: bool,
     ) -> u32 {
         self.run(host, context, Phase::Response, |filter| {
-            filter.on_response_body(&Body::new(host, BufferType::ResponseBody, size, end_of_stream))
+            filter.on_response_body(&Body::new(
+                host,
+                BufferType::ResponseBody,
+                size,
+                end_of_stream,
+            ))
         })
     }
 
@@ -119,13 +139,21 @@ impl<F: HttpFilter> Dispatcher<F> {
 
     /// `proxy_on_http_call_response`.
     pub fn on_http_call_response(&self, host: &dyn Host, call: u32, size: usize) {
-        let answer = CallAnswer { call, size, grpc_status: 0 };
+        let answer = CallAnswer {
+            call,
+            size,
+            grpc_status: 0,
+        };
         self.answered(host, answer, F::on_http_call_response);
     }
 
     /// `proxy_on_grpc_receive` and `proxy_on_grpc_close`: a unary call gets one of them.
     pub fn on_grpc_response(&self, host: &dyn Host, call: u32, size: usize, grpc_status: u32) {
-        let answer = CallAnswer { call, size, grpc_status };
+        let answer = CallAnswer {
+            call,
+            size,
+            grpc_status,
+        };
         self.answered(host, answer, F::on_grpc_response);
     }
 
@@ -141,7 +169,9 @@ impl<F: HttpFilter> Dispatcher<F> {
     pub fn on_delete(&self, context: u32) {
         self.streams.borrow_mut().remove(&context);
         self.roots.borrow_mut().remove(&context);
-        self.calls.borrow_mut().retain(|_, stream| *stream != context);
+        self.calls
+            .borrow_mut()
+            .retain(|_, stream| *stream != context);
     }
 
     fn take(&self, context: u32) -> Option<F> {
@@ -169,7 +199,9 @@ impl<F: HttpFilter> Dispatcher<F> {
         phase: Phase,
         callback: impl FnOnce(&mut F) -> Result<Flow, HostError>,
     ) -> u32 {
-        let Some(mut filter) = self.take(context) else { return CONTINUE };
+        let Some(mut filter) = self.take(context) else {
+            return CONTINUE;
+        };
         let flow = callback(&mut filter);
         self.streams.borrow_mut().insert(context, filter);
         carry_out(host, flow, phase)
@@ -183,13 +215,16 @@ impl<F: HttpFilter> Dispatcher<F> {
         answer: CallAnswer,
         callback: fn(&mut F, &CallAnswer, &Request) -> Result<Flow, HostError>,
     ) {
-        let Some(context) = self.calls.borrow_mut().remove(&answer.call) else { return };
+        let Some(context) = self.calls.borrow_mut().remove(&answer.call) else {
+            return;
+        };
         if host.enter_stream(context).is_err() || !self.streams.borrow().contains_key(&context) {
             return;
         }
         let request = Request::new(host, true);
-        let action =
-            self.run_request(context, &request, |filter| callback(filter, &answer, &request));
+        let action = self.run_request(context, &request, |filter| {
+            callback(filter, &answer, &request)
+        });
         if action == CONTINUE
             && let Err(error) = host.resume_request()
         {

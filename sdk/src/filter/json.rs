@@ -9,7 +9,11 @@ use std::borrow::Cow;
 /// # Errors
 /// The first thing that does not fit, with its path: `routes[0].spec.rules[1]: unknown field …`.
 pub fn json<T: DeserializeOwned>(text: &[u8]) -> Result<T, InvalidConfig> {
-    let text = if text.trim_ascii().is_empty() { b"{}" } else { text };
+    let text = if text.trim_ascii().is_empty() {
+        b"{}"
+    } else {
+        text
+    };
     serde_json::from_slice(text)
         .map_err(|error| InvalidConfig::new(path_at(text, error.line(), error.column()), error))
 }
@@ -42,7 +46,9 @@ fn path_at(text: &[u8], line: usize, column: usize) -> String {
         .take(line.saturating_sub(1))
         .map(<[u8]>::len)
         .sum();
-    let read = text.get(..before.saturating_add(column).min(text.len())).unwrap_or(text);
+    let read = text
+        .get(..before.saturating_add(column).min(text.len()))
+        .unwrap_or(text);
     let mut levels: Vec<Level> = Vec::new();
     let mut at = 0;
     let mut name_follows = false;
@@ -59,8 +65,9 @@ fn path_at(text: &[u8], line: usize, column: usize) -> String {
             b'"' => {
                 let end = string_end(read, at);
                 if name_follows && let Some(last) = levels.last_mut() {
-                    let name =
-                        read.get(at.saturating_add(1)..end.saturating_sub(1)).unwrap_or_default();
+                    let name = read
+                        .get(at.saturating_add(1)..end.saturating_sub(1))
+                        .unwrap_or_default();
                     *last = Level::Member(String::from_utf8_lossy(name));
                 }
                 at = end;
@@ -106,7 +113,11 @@ fn written(levels: &[Level]) -> String {
             Level::Object => {}
         }
     }
-    if path.is_empty() { ".".to_owned() } else { path }
+    if path.is_empty() {
+        ".".to_owned()
+    } else {
+        path
+    }
 }
 
 #[cfg(test)]
@@ -116,7 +127,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn refused(text: &str) -> String {
-        json::<RouteMatchSpec>(text.as_bytes()).unwrap_err().to_string()
+        json::<RouteMatchSpec>(text.as_bytes())
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -140,7 +153,10 @@ mod tests {
                 route(r#"[{"backendRefs": [{"port": 1}]}]"#),
                 "routes[0].spec.rules[0].backendRefs[0].port: missing field `name`",
             ),
-            (route(r#"{}"#), "routes[0].spec.rules: invalid type: map, expected a sequence"),
+            (
+                route(r#"{}"#),
+                "routes[0].spec.rules: invalid type: map, expected a sequence",
+            ),
             (
                 route(r#"[{"matches": [{"method": 1}]}]"#),
                 "routes[0].spec.rules[0].matches[0].method: invalid type: integer `1`, expected an HTTP method or",
@@ -149,7 +165,10 @@ mod tests {
                 route(r#"[{"matches": [{"path": {"type": "Prefix"}}]}]"#),
                 "routes[0].spec.rules[0].matches[0].path.type: unknown variant `Prefix`, expected one of `Exact`",
             ),
-            ("{\n \"listeners\": []\n".to_owned(), "listeners: EOF while parsing an object"),
+            (
+                "{\n \"listeners\": []\n".to_owned(),
+                "listeners: EOF while parsing an object",
+            ),
             ("{\"routes\": []} x".to_owned(), ".: trailing characters"),
             (String::from(" "), ".: missing field `routes`"),
         ] {

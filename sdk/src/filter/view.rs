@@ -20,11 +20,20 @@ impl<'h> Request<'h> {
     /// A view of the request headers that a host has.
     pub fn new(host: &'h dyn Host, end_of_stream: bool) -> Self {
         let (pairs, calls) = (OnceCell::new(), RefCell::default());
-        Request { host, map: MapType::RequestHeaders, pairs, calls, end_of_stream }
+        Request {
+            host,
+            map: MapType::RequestHeaders,
+            pairs,
+            calls,
+            end_of_stream,
+        }
     }
 
     pub(super) fn trailers(host: &'h dyn Host) -> Self {
-        Request { map: MapType::RequestTrailers, ..Request::new(host, true) }
+        Request {
+            map: MapType::RequestTrailers,
+            ..Request::new(host, true)
+        }
     }
 
     /// The proxy.
@@ -61,7 +70,8 @@ impl<'h> Request<'h> {
         name: impl AsRef<[u8]>,
         value: impl AsRef<[u8]>,
     ) -> Result<(), HostError> {
-        self.host.set_header(self.map, name.as_ref(), value.as_ref())
+        self.host
+            .set_header(self.map, name.as_ref(), value.as_ref())
     }
 
     /// Adds a value to a header. See [`crate::host::Headers::add_header`].
@@ -73,7 +83,8 @@ impl<'h> Request<'h> {
         name: impl AsRef<[u8]>,
         value: impl AsRef<[u8]>,
     ) -> Result<(), HostError> {
-        self.host.add_header(self.map, name.as_ref(), value.as_ref())
+        self.host
+            .add_header(self.map, name.as_ref(), value.as_ref())
     }
 
     /// Removes a header.
@@ -125,8 +136,10 @@ impl<'h> Request<'h> {
         let address = self.host.property(&["source", "address"])?;
         Ok(address.and_then(|bytes| {
             let text = crate::request::without_port(&bytes);
-            let text =
-                text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]")).unwrap_or(text);
+            let text = text
+                .strip_prefix(b"[")
+                .and_then(|text| text.strip_suffix(b"]"))
+                .unwrap_or(text);
             std::str::from_utf8(text).ok()?.parse().ok()
         }))
     }
@@ -142,11 +155,18 @@ pub struct Response<'h> {
 impl<'h> Response<'h> {
     /// A view of the response headers that a host has.
     pub fn new(host: &'h dyn Host, end_of_stream: bool) -> Self {
-        Response { host, map: MapType::ResponseHeaders, end_of_stream }
+        Response {
+            host,
+            map: MapType::ResponseHeaders,
+            end_of_stream,
+        }
     }
 
     pub(super) fn trailers(host: &'h dyn Host) -> Self {
-        Response { map: MapType::ResponseTrailers, ..Response::new(host, true) }
+        Response {
+            map: MapType::ResponseTrailers,
+            ..Response::new(host, true)
+        }
     }
 
     /// The proxy.
@@ -176,7 +196,8 @@ impl<'h> Response<'h> {
         name: impl AsRef<[u8]>,
         value: impl AsRef<[u8]>,
     ) -> Result<(), HostError> {
-        self.host.set_header(self.map, name.as_ref(), value.as_ref())
+        self.host
+            .set_header(self.map, name.as_ref(), value.as_ref())
     }
 
     /// Adds a value to a header.
@@ -188,7 +209,8 @@ impl<'h> Response<'h> {
         name: impl AsRef<[u8]>,
         value: impl AsRef<[u8]>,
     ) -> Result<(), HostError> {
-        self.host.add_header(self.map, name.as_ref(), value.as_ref())
+        self.host
+            .add_header(self.map, name.as_ref(), value.as_ref())
     }
 
     /// Removes a header.
@@ -211,7 +233,12 @@ pub struct Body<'h> {
 impl<'h> Body<'h> {
     /// A view of a body buffer of `size` bytes.
     pub fn new(host: &'h dyn Host, kind: BufferType, size: usize, end_of_stream: bool) -> Self {
-        Body { host, kind, size, end_of_stream }
+        Body {
+            host,
+            kind,
+            size,
+            end_of_stream,
+        }
     }
 
     /// The proxy.

@@ -62,30 +62,45 @@ impl MockHost {
     /// Sets an attribute, its path joined by dots.
     #[must_use]
     pub fn attribute(self, path: &str, value: impl Into<Vec<u8>>) -> Self {
-        self.properties.borrow_mut().insert(path.to_owned(), value.into());
+        self.properties
+            .borrow_mut()
+            .insert(path.to_owned(), value.into());
         self
     }
 
     /// The values of a header, joined by commas; lossy where they are not UTF-8.
     pub fn header(&self, map: MapType, name: &str) -> Option<String> {
         let maps = self.maps.borrow();
-        let values = maps.get(&map)?.iter().filter(|entry| entry.0 == name.as_bytes());
-        let values: Vec<_> =
-            values.map(|entry| String::from_utf8_lossy(&entry.1).into_owned()).collect();
+        let values = maps
+            .get(&map)?
+            .iter()
+            .filter(|entry| entry.0 == name.as_bytes());
+        let values: Vec<_> = values
+            .map(|entry| String::from_utf8_lossy(&entry.1).into_owned())
+            .collect();
         (!values.is_empty()).then(|| values.join(","))
     }
 
     fn map<'a>(self, map: MapType, entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let entries =
-            entries.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let entries = entries
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
         self.maps.borrow_mut().insert(map, entries);
         self
     }
 
     fn change(&self, map: MapType, change: impl FnOnce(&mut Entries)) -> Result<(), HostError> {
         let call = "header map";
-        let missing = HostError::Status { call, status: Status::BAD_ARGUMENT };
-        self.maps.borrow_mut().get_mut(&map).map(change).ok_or(missing)
+        let missing = HostError::Status {
+            call,
+            status: Status::BAD_ARGUMENT,
+        };
+        self.maps
+            .borrow_mut()
+            .get_mut(&map)
+            .map(change)
+            .ok_or(missing)
     }
 }
 
@@ -93,12 +108,17 @@ impl Headers for MockHost {
     fn pairs(&self, map: MapType) -> Result<Pairs, HostError> {
         let maps = self.maps.borrow();
         let entries = maps.get(&map).map(Vec::as_slice).unwrap_or_default();
-        Ok(Pairs::encode(entries.iter().map(|entry| (&entry.0[..], &entry.1[..]))))
+        Ok(Pairs::encode(
+            entries.iter().map(|entry| (&entry.0[..], &entry.1[..])),
+        ))
     }
 
     fn set_header(&self, map: MapType, name: &[u8], value: &[u8]) -> Result<(), HostError> {
         self.change(map, |entries| {
-            let first = entries.iter().position(|entry| entry.0 == name).unwrap_or(entries.len());
+            let first = entries
+                .iter()
+                .position(|entry| entry.0 == name)
+                .unwrap_or(entries.len());
             entries.retain(|entry| entry.0 != name);
             entries.insert(first.min(entries.len()), (name.into(), value.into()));
         })
@@ -142,7 +162,9 @@ impl Properties for MockHost {
     }
 
     fn set_property(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
-        self.properties.borrow_mut().insert(format!("wasm.{name}"), value.into());
+        self.properties
+            .borrow_mut()
+            .insert(format!("wasm.{name}"), value.into());
         Ok(())
     }
 
@@ -162,7 +184,10 @@ impl SharedData for MockHost {
         let held = shared.get(key).map_or(0, |(_, held)| *held);
         if held != 0 && cas != 0 && cas != held {
             let call = "proxy_set_shared_data";
-            return Err(HostError::Status { call, status: Status::CAS_MISMATCH });
+            return Err(HostError::Status {
+                call,
+                status: Status::CAS_MISMATCH,
+            });
         }
         shared.insert(key.into(), (value.into(), held.wrapping_add(1).max(1)));
         Ok(())
@@ -190,10 +215,13 @@ impl Log for MockHost {
 impl Metrics for MockHost {
     fn define_metric(&self, _kind: MetricType, name: &str) -> Result<u32, HostError> {
         let mut metrics = self.metrics.borrow_mut();
-        let at = metrics.iter().position(|metric| metric.0 == name).unwrap_or_else(|| {
-            metrics.push((name.to_owned(), 0));
-            metrics.len().saturating_sub(1)
-        });
+        let at = metrics
+            .iter()
+            .position(|metric| metric.0 == name)
+            .unwrap_or_else(|| {
+                metrics.push((name.to_owned(), 0));
+                metrics.len().saturating_sub(1)
+            });
         Ok(u32::try_from(at).unwrap_or(u32::MAX))
     }
 

@@ -13,7 +13,10 @@ use std::ptr::{null, null_mut};
 #[derive(Debug, Clone, Copy)]
 pub struct WasmHost;
 
-#[allow(clippy::missing_docs_in_private_items, reason = "named and described by the specification")]
+#[allow(
+    clippy::missing_docs_in_private_items,
+    reason = "named and described by the specification"
+)]
 mod raw {
     #[link(wasm_import_module = "env")]
     unsafe extern "C" {
@@ -162,7 +165,10 @@ fn returned(
 /// `NotFound` is an answer, not an error.
 fn found<T>(result: Result<T, HostError>) -> Result<Option<T>, HostError> {
     match result {
-        Err(HostError::Status { status: Status::NOT_FOUND, .. }) => Ok(None),
+        Err(HostError::Status {
+            status: Status::NOT_FOUND,
+            ..
+        }) => Ok(None),
         other => other.map(Some),
     }
 }
@@ -180,7 +186,9 @@ fn checked_header(name: &[u8], value: &[u8]) -> Result<(), HostError> {
     if is_writable_name(name) && is_value(value) {
         Ok(())
     } else {
-        Err(HostError::InvalidHeader(String::from_utf8_lossy(name).into_owned()))
+        Err(HostError::InvalidHeader(
+            String::from_utf8_lossy(name).into_owned(),
+        ))
     }
 }
 
@@ -358,12 +366,16 @@ impl Metrics for WasmHost {
 
     fn increment_metric(&self, id: u32, by: i64) -> Result<(), HostError> {
         // SAFETY: no pointer is passed.
-        checked("proxy_increment_metric", unsafe { raw::proxy_increment_metric(id, by) })
+        checked("proxy_increment_metric", unsafe {
+            raw::proxy_increment_metric(id, by)
+        })
     }
 
     fn record_metric(&self, id: u32, value: u64) -> Result<(), HostError> {
         // SAFETY: no pointer is passed.
-        checked("proxy_record_metric", unsafe { raw::proxy_record_metric(id, value) })
+        checked("proxy_record_metric", unsafe {
+            raw::proxy_record_metric(id, value)
+        })
     }
 }
 
@@ -421,9 +433,14 @@ fn milliseconds(timeout: std::time::Duration) -> u32 {
 
 impl StreamControl for WasmHost {
     fn send_reply(&self, reply: &Reply) -> Result<(), HostError> {
-        let content_type =
-            reply.content_type.as_ref().map(|kind| (&b"content-type"[..], kind.as_bytes()));
-        let headers = reply.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice()));
+        let content_type = reply
+            .content_type
+            .as_ref()
+            .map(|kind| (&b"content-type"[..], kind.as_bytes()));
+        let headers = reply
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_slice()));
         let headers = content_type.into_iter().chain(headers);
         for (name, value) in headers.clone() {
             checked_header(name, value)?;
@@ -448,16 +465,22 @@ impl StreamControl for WasmHost {
 
     fn resume_request(&self) -> Result<(), HostError> {
         // SAFETY: no pointer is passed.
-        checked("proxy_continue_stream", unsafe { raw::proxy_continue_stream(0) })
+        checked("proxy_continue_stream", unsafe {
+            raw::proxy_continue_stream(0)
+        })
     }
 
     fn resume_response(&self) -> Result<(), HostError> {
         // SAFETY: no pointer is passed.
-        checked("proxy_continue_stream", unsafe { raw::proxy_continue_stream(1) })
+        checked("proxy_continue_stream", unsafe {
+            raw::proxy_continue_stream(1)
+        })
     }
 
     fn enter_stream(&self, context: u32) -> Result<(), HostError> {
         // SAFETY: no pointer is passed.
-        checked("proxy_set_effective_context", unsafe { raw::proxy_set_effective_context(context) })
+        checked("proxy_set_effective_context", unsafe {
+            raw::proxy_set_effective_context(context)
+        })
     }
 }

@@ -17,11 +17,15 @@ impl Cidr {
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(net), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32u32.saturating_sub(self.bits)).unwrap_or(0);
+                let mask = u32::MAX
+                    .checked_shl(32u32.saturating_sub(self.bits))
+                    .unwrap_or(0);
                 (net.to_bits() ^ address.to_bits()) & mask == 0
             }
             (IpAddr::V6(net), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(128u32.saturating_sub(self.bits)).unwrap_or(0);
+                let mask = u128::MAX
+                    .checked_shl(128u32.saturating_sub(self.bits))
+                    .unwrap_or(0);
                 (net.to_bits() ^ address.to_bits()) & mask == 0
             }
             _ => false,
@@ -42,7 +46,11 @@ impl FromStr for Cidr {
         let address: IpAddr = address.parse().map_err(|_| invalid())?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| invalid()))?;
-        if bits > most { Err(invalid()) } else { Ok(Cidr { address, bits }) }
+        if bits > most {
+            Err(invalid())
+        } else {
+            Ok(Cidr { address, bits })
+        }
     }
 }
 
@@ -65,7 +73,9 @@ mod tests {
             ("2001:db8::/33", "2001:db8:8000::1", false),
         ] {
             assert_eq!(
-                cidr.parse::<Cidr>().unwrap().contains(address.parse().unwrap()),
+                cidr.parse::<Cidr>()
+                    .unwrap()
+                    .contains(address.parse().unwrap()),
                 inside,
                 "{cidr} {address}"
             );
@@ -74,7 +84,15 @@ mod tests {
 
     #[test]
     fn what_is_no_network_is_refused() {
-        for text in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/-1", "10.0.0.0/", "a/8"] {
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "::/129",
+            "10.0.0.0/-1",
+            "10.0.0.0/",
+            "a/8",
+        ] {
             assert!(text.parse::<Cidr>().is_err(), "{text}");
         }
     }

@@ -49,7 +49,9 @@ enum ValueMatch {
 impl Conditions {
     /// Whether all conditions hold.
     pub fn hold(&self, head: &RequestHead) -> bool {
-        self.method.as_ref().is_none_or(|method| head.method() == method.as_bytes())
+        self.method
+            .as_ref()
+            .is_none_or(|method| head.method() == method.as_bytes())
             && self.headers.iter().all(|header| {
                 head.header(header.name.as_bytes())
                     .is_some_and(|value| header.value.matches(&value))
@@ -58,7 +60,10 @@ impl Conditions {
                 head.query_param(param.name.as_bytes())
                     .is_some_and(|value| param.value.matches(value))
             })
-            && self.extensions.as_ref().is_none_or(|extensions| extensions.hold(head))
+            && self
+                .extensions
+                .as_ref()
+                .is_none_or(|extensions| extensions.hold(head))
     }
 
     /// Whether there is none.
@@ -70,7 +75,10 @@ impl Conditions {
     pub fn needs_source(&self) -> bool {
         self.extensions.as_ref().is_some_and(|extensions| {
             !extensions.sources.is_empty()
-                || extensions.not.iter().any(|entry| entry.conditions.needs_source())
+                || extensions
+                    .not
+                    .iter()
+                    .any(|entry| entry.conditions.needs_source())
         })
     }
 
@@ -89,9 +97,14 @@ impl Conditions {
     pub(super) fn extension_count(&self) -> usize {
         self.extensions.as_ref().map_or(0, |extensions| {
             let sources = usize::from(!extensions.sources.is_empty());
-            [extensions.cookies.len(), sources, extensions.claims.len(), extensions.not.len()]
-                .into_iter()
-                .fold(0, usize::saturating_add)
+            [
+                extensions.cookies.len(),
+                sources,
+                extensions.claims.len(),
+                extensions.not.len(),
+            ]
+            .into_iter()
+            .fold(0, usize::saturating_add)
         })
     }
 }
@@ -99,7 +112,8 @@ impl Conditions {
 impl Extensions {
     fn hold(&self, head: &RequestHead) -> bool {
         self.cookies.iter().all(|cookie| {
-            head.cookie(cookie.name.as_bytes()).is_some_and(|value| cookie.value.matches(value))
+            head.cookie(cookie.name.as_bytes())
+                .is_some_and(|value| cookie.value.matches(value))
         }) && (self.sources.is_empty()
             || head
                 .source
@@ -112,7 +126,9 @@ impl Extensions {
         if self.claims.is_empty() {
             return true;
         }
-        let Some(claims) = head.bearer_token().and_then(jwt::claims) else { return false };
+        let Some(claims) = head.bearer_token().and_then(jwt::claims) else {
+            return false;
+        };
         self.claims.iter().all(|claim| {
             jwt::values(&claims, &claim.name)
                 .iter()
@@ -123,7 +139,9 @@ impl Extensions {
 
 impl Forbidden {
     fn holds(&self, head: &RequestHead) -> bool {
-        self.path.as_ref().is_none_or(|path| path.matches(head.path()))
+        self.path
+            .as_ref()
+            .is_none_or(|path| path.matches(head.path()))
             && self.conditions.hold(head)
     }
 }
@@ -194,15 +212,18 @@ fn extensions(
     spec: &MatchSpec,
     outermost: bool,
 ) -> Result<Option<Extensions>, (String, InvalidMatch)> {
-    let sources = spec
-        .source_cidrs
-        .iter()
-        .enumerate()
-        .map(|(at, text)| text.parse().map_err(|error| (format!("sourceCIDRs[{at}]"), error)));
+    let sources = spec.source_cidrs.iter().enumerate().map(|(at, text)| {
+        text.parse()
+            .map_err(|error| (format!("sourceCIDRs[{at}]"), error))
+    });
     let not = spec.not.iter().enumerate().map(|(at, entry)| {
         forbidden(kind, entry, outermost).map_err(|(path, error)| {
             (
-                if path.is_empty() { format!("not[{at}]") } else { format!("not[{at}].{path}") },
+                if path.is_empty() {
+                    format!("not[{at}]")
+                } else {
+                    format!("not[{at}].{path}")
+                },
                 error,
             )
         })
@@ -225,7 +246,11 @@ fn forbidden(
         return Err((String::new(), InvalidMatch::NestedNot));
     }
     let asks_path = spec.path.is_some() || matches!(spec.method, Some(MethodSpec::Grpc(_)));
-    let path = if asks_path { Some(path(kind, spec)?) } else { None };
+    let path = if asks_path {
+        Some(path(kind, spec)?)
+    } else {
+        None
+    };
     let conditions = conditions(kind, spec, false)?;
     if path.is_none() && conditions.is_empty() {
         return Err((String::new(), InvalidMatch::EmptyNot));
@@ -268,7 +293,11 @@ fn header_name(name: &str) -> Result<Box<str>, InvalidMatch> {
 }
 
 fn any_name(name: &str) -> Result<Box<str>, InvalidMatch> {
-    if name.is_empty() { Err(InvalidMatch::EmptyName) } else { Ok(name.into()) }
+    if name.is_empty() {
+        Err(InvalidMatch::EmptyName)
+    } else {
+        Ok(name.into())
+    }
 }
 
 #[cfg(test)]
@@ -278,8 +307,11 @@ mod tests {
     fn holds(spec: &str, entries: &[(&str, &[u8])]) -> bool {
         let spec: MatchSpec = serde_json::from_str(spec).unwrap();
         let (path, conditions) = compile(RouteKind::HTTPRoute, &spec).unwrap();
-        let mut head =
-            RequestHead::new(entries.iter().map(|(name, value)| (name.as_bytes(), *value)));
+        let mut head = RequestHead::new(
+            entries
+                .iter()
+                .map(|(name, value)| (name.as_bytes(), *value)),
+        );
         head.source = Some([192, 0, 2, 7].into());
         path.matches(head.path()) && conditions.hold(&head)
     }
@@ -324,16 +356,39 @@ mod tests {
                        "jwtClaims": [{"name": "realm.roles", "value": "admin"}], "not": [{"headers": [{"name": "x", "value": "y"}]}]}"#;
         // {"realm":{"roles":["user","admin"]}}
         let token: &[u8] = b"Bearer e30.eyJyZWFsbSI6eyJyb2xlcyI6WyJ1c2VyIiwiYWRtaW4iXX19.x";
-        assert!(holds(spec, &[(":path", b"/"), ("cookie", b"c=1"), ("authorization", token)]));
-        assert!(!holds(
+        assert!(holds(
             spec,
-            &[(":path", b"/"), ("cookie", b"c=1"), ("authorization", token), ("x", b"y")]
+            &[
+                (":path", b"/"),
+                ("cookie", b"c=1"),
+                ("authorization", token)
+            ]
         ));
         assert!(!holds(
             spec,
-            &[(":path", b"/"), ("cookie", b"c=1"), ("authorization", b"Bearer e30.e30.x")]
+            &[
+                (":path", b"/"),
+                ("cookie", b"c=1"),
+                ("authorization", token),
+                ("x", b"y")
+            ]
         ));
-        assert!(!holds(spec, &[(":path", b"/"), ("cookie", b"c=2"), ("authorization", token)]));
+        assert!(!holds(
+            spec,
+            &[
+                (":path", b"/"),
+                ("cookie", b"c=1"),
+                ("authorization", b"Bearer e30.e30.x")
+            ]
+        ));
+        assert!(!holds(
+            spec,
+            &[
+                (":path", b"/"),
+                ("cookie", b"c=2"),
+                ("authorization", token)
+            ]
+        ));
     }
 
     #[test]
@@ -350,15 +405,31 @@ mod tests {
                 r#"{"queryParams": [{"name": "", "value": ""}]}"#,
                 "queryParams[0].name: the name is empty",
             ),
-            (HTTPRoute, r#"{"method": {"service": "a"}}"#, "method: not a field of a HTTPRoute"),
-            (HTTPRoute, r#"{"method": "G T"}"#, "method: `G T`: not an HTTP method"),
-            (GRPCRoute, r#"{"path": {"value": "/"}}"#, "path: not a field of a GRPCRoute"),
+            (
+                HTTPRoute,
+                r#"{"method": {"service": "a"}}"#,
+                "method: not a field of a HTTPRoute",
+            ),
+            (
+                HTTPRoute,
+                r#"{"method": "G T"}"#,
+                "method: `G T`: not an HTTP method",
+            ),
+            (
+                GRPCRoute,
+                r#"{"path": {"value": "/"}}"#,
+                "path: not a field of a GRPCRoute",
+            ),
             (
                 HTTPRoute,
                 r#"{"not": [{"not": [{"method": "GET"}]}]}"#,
                 "not[0].not[0]: `not` cannot be nested",
             ),
-            (HTTPRoute, r#"{"not": [{}]}"#, "not[0]: an entry of `not` has at least one condition"),
+            (
+                HTTPRoute,
+                r#"{"not": [{}]}"#,
+                "not[0]: an entry of `not` has at least one condition",
+            ),
             (
                 HTTPRoute,
                 r#"{"cookies": [{"name": "a", "value": "", "type": "PathPrefix"}]}"#,

@@ -79,7 +79,10 @@ pub struct InvalidConfig {
 impl InvalidConfig {
     /// An error at a field.
     pub fn new(path: impl fmt::Display, reason: impl fmt::Display) -> Self {
-        InvalidConfig { path: path.to_string(), reason: reason.to_string() }
+        InvalidConfig {
+            path: path.to_string(),
+            reason: reason.to_string(),
+        }
     }
 
     /// The same error one level further out: `rules[2]` in front of `matches[0]`.

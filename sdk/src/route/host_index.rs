@@ -34,9 +34,13 @@ impl HostIndex {
         match hostname {
             Hostname::Any => self.any = Some(number),
             Hostname::Wildcard(key) | Hostname::Exact(key) => {
-                let named = Named { key: key.as_bytes().into(), number };
+                let named = Named {
+                    key: key.as_bytes().into(),
+                    number,
+                };
                 let hash_of = |named: &Named| hash(0, &named.key);
-                self.named.insert_unique(hash(0, key.as_bytes()), named, hash_of);
+                self.named
+                    .insert_unique(hash(0, key.as_bytes()), named, hash_of);
             }
         }
     }
@@ -44,18 +48,27 @@ impl HostIndex {
     /// The numbers of all hostnames that cover a host (lower case, no port): its own name, then its
     /// suffixes from the longest, then every host.
     pub(crate) fn covering<'a>(&'a self, host: &'a [u8]) -> impl Iterator<Item = u32> + 'a {
-        let known = if host.len() <= MAX_HOSTNAME { host } else { b"" };
+        let known = if host.len() <= MAX_HOSTNAME {
+            host
+        } else {
+            b""
+        };
         let own = (!known.starts_with(b".")).then_some(known);
         let suffixes = known
             .iter()
             .enumerate()
             .skip(1)
             .filter_map(move |(at, &byte)| if byte == b'.' { known.get(at..) } else { None });
-        own.into_iter().chain(suffixes).filter_map(|key| self.named(key)).chain(self.any)
+        own.into_iter()
+            .chain(suffixes)
+            .filter_map(|key| self.named(key))
+            .chain(self.any)
     }
 
     fn named(&self, key: &[u8]) -> Option<u32> {
-        self.named.find(hash(0, key), |named| *named.key == *key).map(|named| named.number)
+        self.named
+            .find(hash(0, key), |named| *named.key == *key)
+            .map(|named| named.number)
     }
 }
 

@@ -42,12 +42,17 @@ impl Hostname {
     pub fn intersection(&self, other: &Hostname) -> Option<Hostname> {
         match (self, other) {
             (Hostname::Any, narrower) | (narrower, Hostname::Any) => Some(narrower.clone()),
-            (Hostname::Exact(name), cover) | (cover, Hostname::Exact(name)) => {
-                cover.matches(name.as_bytes()).then(|| Hostname::Exact(name.clone()))
-            }
+            (Hostname::Exact(name), cover) | (cover, Hostname::Exact(name)) => cover
+                .matches(name.as_bytes())
+                .then(|| Hostname::Exact(name.clone())),
             (Hostname::Wildcard(one), Hostname::Wildcard(two)) => {
-                let (long, short) = if one.len() >= two.len() { (one, two) } else { (two, one) };
-                long.ends_with(&**short).then(|| Hostname::Wildcard(long.clone()))
+                let (long, short) = if one.len() >= two.len() {
+                    (one, two)
+                } else {
+                    (two, one)
+                };
+                long.ends_with(&**short)
+                    .then(|| Hostname::Wildcard(long.clone()))
             }
         }
     }
@@ -104,7 +109,9 @@ fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
         && !label.starts_with('-')
         && !label.ends_with('-')
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 impl fmt::Display for Hostname {
@@ -155,9 +162,9 @@ mod tests {
 
     #[test]
     fn malformed_names_are_refused() {
-        for text in
-            ["*", "a.*.com", "*a.com", "a..com", "a.com.", "a_b.com", "-a.com", "a.com:80", " "]
-        {
+        for text in [
+            "*", "a.*.com", "*a.com", "a..com", "a.com.", "a_b.com", "-a.com", "a.com:80", " ",
+        ] {
             assert!(text.parse::<Hostname>().is_err(), "{text}");
         }
         assert!("a.".repeat(130).parse::<Hostname>().is_err());

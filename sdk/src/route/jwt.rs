@@ -25,9 +25,10 @@ pub fn claims(token: &[u8]) -> Option<Value> {
 /// The values of a claim as text: a string, integer or boolean is one value, an array one for each
 /// of its elements. A name that is not a member itself is a path of members joined by dots.
 pub fn values(claims: &Value, name: &str) -> Vec<String> {
-    let found = claims
-        .get(name)
-        .or_else(|| name.split('.').try_fold(claims, |value, part| value.get(part)));
+    let found = claims.get(name).or_else(|| {
+        name.split('.')
+            .try_fold(claims, |value, part| value.get(part))
+    });
     match found {
         Some(Value::Array(elements)) => elements.iter().filter_map(scalar).collect(),
         Some(value) => scalar(value).into_iter().collect(),
@@ -61,7 +62,15 @@ mod tests {
 
     #[test]
     fn what_is_no_token_has_no_claims() {
-        for token in ["", "a", "a.b", "e30.e30", "e30.!!.x", "e30.e30.x.y", "e30.ew.x"] {
+        for token in [
+            "",
+            "a",
+            "a.b",
+            "e30.e30",
+            "e30.!!.x",
+            "e30.e30.x.y",
+            "e30.ew.x",
+        ] {
             assert_eq!(claims(token.as_bytes()), None, "{token}");
         }
         assert_eq!(claims(b"e30.eyJhIjoxfQ==.x"), Some(json!({"a": 1})));

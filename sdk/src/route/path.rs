@@ -46,7 +46,10 @@ impl PathMatch {
     /// A path that no request can have, or a pattern that does not compile.
     pub fn http(spec: Option<&ValueMatchSpec>) -> Result<Self, InvalidMatch> {
         let value = spec.and_then(|spec| spec.value.as_deref()).unwrap_or("/");
-        match spec.and_then(|spec| spec.kind).unwrap_or(MatchKind::PathPrefix) {
+        match spec
+            .and_then(|spec| spec.kind)
+            .unwrap_or(MatchKind::PathPrefix)
+        {
             MatchKind::Exact => Ok(PathMatch::Exact(checked_path(value)?.into())),
             MatchKind::PathPrefix => Ok(PathMatch::Prefix(checked_path(value)?.into())),
             MatchKind::RegularExpression => Ok(PathMatch::Regex(Box::new(PathRegex {
@@ -62,14 +65,20 @@ impl PathMatch {
     /// A name with a slash in it, a pattern that does not compile, or neither part given.
     pub fn grpc(spec: Option<&GrpcMethodSpec>) -> Result<Self, InvalidMatch> {
         let Some(spec) = spec else {
-            return Ok(PathMatch::Grpc(Box::new(GrpcMatch { service: None, method: None })));
+            return Ok(PathMatch::Grpc(Box::new(GrpcMatch {
+                service: None,
+                method: None,
+            })));
         };
         let kind = spec.kind.unwrap_or(MatchKind::Exact);
         let part = |text: &Option<String>| match text.as_deref() {
             None | Some("") => Ok(None),
             Some(name) => NamePattern::new(kind, name).map(Some),
         };
-        let grpc = GrpcMatch { service: part(&spec.service)?, method: part(&spec.method)? };
+        let grpc = GrpcMatch {
+            service: part(&spec.service)?,
+            method: part(&spec.method)?,
+        };
         if grpc.service.is_none() && grpc.method.is_none() {
             return Err(InvalidMatch::GrpcEmpty);
         }
@@ -114,7 +123,12 @@ impl PathMatch {
             PathMatch::Regex(regex) => {
                 let literal = literal_prefix(&regex.source);
                 // The last segment may go on in the pattern.
-                Place::Beneath(literal.rfind('/').and_then(|at| literal.get(..at)).unwrap_or(""))
+                Place::Beneath(
+                    literal
+                        .rfind('/')
+                        .and_then(|at| literal.get(..at))
+                        .unwrap_or(""),
+                )
             }
             PathMatch::Grpc(grpc) => match &grpc.service {
                 Some(NamePattern::Exact(service)) => Place::Segment(service),
@@ -136,8 +150,12 @@ pub(super) enum Place<'a> {
 
 impl GrpcMatch {
     fn matches(&self, path: &[u8]) -> bool {
-        let Some((service, method)) = grpc_method(path) else { return false };
-        self.service.as_ref().is_none_or(|name| name.matches(service))
+        let Some((service, method)) = grpc_method(path) else {
+            return false;
+        };
+        self.service
+            .as_ref()
+            .is_none_or(|name| name.matches(service))
             && self.method.as_ref().is_none_or(|name| name.matches(method))
     }
 }
@@ -196,7 +214,11 @@ fn checked_path(value: &str) -> Result<&str, InvalidMatch> {
         || parts.iter().any(|part| value.contains(part))
         || value.ends_with("/.")
         || value.ends_with("/..");
-    if bad { Err(InvalidMatch::Path(value.to_owned())) } else { Ok(value) }
+    if bad {
+        Err(InvalidMatch::Path(value.to_owned()))
+    } else {
+        Ok(value)
+    }
 }
 
 #[cfg(test)]
@@ -222,8 +244,13 @@ mod tests {
 
     #[test]
     fn paths_no_request_can_have_are_refused() {
-        for value in ["", "a", "/a//b", "/./a", "/a/../b", "/a/..", "/a%2Fb", "/a#b"] {
-            let spec = ValueMatchSpec { kind: None, value: Some(value.to_owned()) };
+        for value in [
+            "", "a", "/a//b", "/./a", "/a/../b", "/a/..", "/a%2Fb", "/a#b",
+        ] {
+            let spec = ValueMatchSpec {
+                kind: None,
+                value: Some(value.to_owned()),
+            };
             assert!(PathMatch::http(Some(&spec)).is_err(), "{value}");
         }
     }

@@ -23,7 +23,9 @@ impl Pattern {
         };
         // By itself first: `a)|(?:b` must not become valid by being wrapped.
         Regex::new(pattern).map_err(invalid)?;
-        Regex::new(&format!("^(?:{pattern})$")).map_err(invalid).map(Pattern)
+        Regex::new(&format!("^(?:{pattern})$"))
+            .map_err(invalid)
+            .map(Pattern)
     }
 
     /// Whether the whole value matches.
@@ -48,8 +50,11 @@ pub(super) fn literal_prefix(pattern: &str) -> &str {
     }
     let literal = |c: char| !r"\.+*?()[]{}^$|# ".contains(c) && c.is_ascii_graphic();
     let end = body.find(|c: char| !literal(c)).unwrap_or(body.len());
-    let undone = body.get(end..).is_some_and(|rest| rest.starts_with(['*', '?', '{', '+']));
-    body.get(..if undone { end.saturating_sub(1) } else { end }).unwrap_or("")
+    let undone = body
+        .get(end..)
+        .is_some_and(|rest| rest.starts_with(['*', '?', '{', '+']));
+    body.get(..if undone { end.saturating_sub(1) } else { end })
+        .unwrap_or("")
 }
 
 #[cfg(test)]
@@ -69,7 +74,10 @@ mod tests {
             let pattern = Pattern::new(bad);
             assert!(pattern.is_err(), "{bad}: {pattern:?}");
         }
-        assert!(Pattern::new("(?:a{1000}){1000}").is_err(), "a hostile size is refused");
+        assert!(
+            Pattern::new("(?:a{1000}){1000}").is_err(),
+            "a hostile size is refused"
+        );
     }
 
     #[test]

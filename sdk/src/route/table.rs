@@ -127,14 +127,17 @@ impl<P> RouteTable<P> {
         // A more specific hostname ranks before all that is less specific, so the first root that
         // has a match has the best one.
         let host = head.host();
-        self.hosts.covering(&host).find_map(|root| self.find_beneath(root, head))
+        self.hosts
+            .covering(&host)
+            .find_map(|root| self.find_beneath(root, head))
     }
 
     fn find_beneath(&self, root: u32, head: &RequestHead) -> Option<&Entry<P>> {
         let mut best = NO_NODE;
         let path = head.path();
-        let exact =
-            self.paths.find(hash(root, path), |exact| exact.root == root && *exact.path == *path);
+        let exact = self.paths.find(hash(root, path), |exact| {
+            exact.root == root && *exact.path == *path
+        });
         if let Some(exact) = exact {
             best = self.better(&exact.candidates, best, head);
         }
@@ -149,14 +152,23 @@ impl<P> RouteTable<P> {
     /// The first candidate that matches, if it ranks before `best`.
     fn better(&self, candidates: &[u32], best: u32, head: &RequestHead) -> u32 {
         let matches = |index: &u32| {
-            self.entries.get(*index as usize).is_some_and(|entry| entry.matches(head))
+            self.entries
+                .get(*index as usize)
+                .is_some_and(|entry| entry.matches(head))
         };
-        candidates.iter().take_while(|&&index| index < best).copied().find(matches).unwrap_or(best)
+        candidates
+            .iter()
+            .take_while(|&&index| index < best)
+            .copied()
+            .find(matches)
+            .unwrap_or(best)
     }
 
     /// The last node on the way that the path takes through the trie.
     fn deepest(&self, root: u32, path: &[u8]) -> u32 {
-        let Some(path) = path.strip_prefix(b"/") else { return root };
+        let Some(path) = path.strip_prefix(b"/") else {
+            return root;
+        };
         let mut node = root;
         for segment in path.split(|&byte| byte == b'/') {
             match self.child(node, segment) {
@@ -168,9 +180,9 @@ impl<P> RouteTable<P> {
     }
 
     fn child(&self, parent: u32, segment: &[u8]) -> Option<u32> {
-        let edge = self
-            .edges
-            .find(hash(parent, segment), |edge| edge.parent == parent && *edge.segment == *segment);
+        let edge = self.edges.find(hash(parent, segment), |edge| {
+            edge.parent == parent && *edge.segment == *segment
+        });
         edge.map(|edge| edge.child)
     }
 
@@ -193,10 +205,9 @@ impl<P> RouteTable<P> {
             }
             Place::Beneath(path) => {
                 let segments = path.strip_prefix('/').map(|path| path.split('/'));
-                let node = segments
-                    .into_iter()
-                    .flatten()
-                    .fold(root, |node, segment| self.child_or_new(node, segment.as_bytes()));
+                let node = segments.into_iter().flatten().fold(root, |node, segment| {
+                    self.child_or_new(node, segment.as_bytes())
+                });
                 self.add_candidate(node, index);
             }
             Place::Segment(segment) => {
@@ -220,15 +231,24 @@ impl<P> RouteTable<P> {
             return child;
         }
         let child = self.new_node(parent);
-        let edge = Edge { parent, segment: segment.into(), child };
+        let edge = Edge {
+            parent,
+            segment: segment.into(),
+            child,
+        };
         self.edges
-            .insert_unique(hash(parent, segment), edge, |edge| hash(edge.parent, &edge.segment));
+            .insert_unique(hash(parent, segment), edge, |edge| {
+                hash(edge.parent, &edge.segment)
+            });
         child
     }
 
     fn new_node(&mut self, parent: u32) -> u32 {
         let node = u32::try_from(self.nodes.len()).unwrap_or(NO_NODE);
-        self.nodes.push(Node { parent, candidates: Vec::new() });
+        self.nodes.push(Node {
+            parent,
+            candidates: Vec::new(),
+        });
         node
     }
 

@@ -26,7 +26,9 @@ impl TryFrom<RouteMatchSpec> for Router {
         let RouteMatchSpec { listeners, routes } = spec;
         let mut builder = Builder::new(listeners)?;
         for (at, route) in routes.iter().enumerate() {
-            builder.add(route).map_err(|error| error.within(format_args!("routes[{at}]")))?;
+            builder
+                .add(route)
+                .map_err(|error| error.within(format_args!("routes[{at}]")))?;
         }
         Ok(builder.finish())
     }
@@ -44,9 +46,17 @@ struct Builder {
 impl Builder {
     fn new(listeners: Vec<ListenerSpec>) -> Result<Self, InvalidConfig> {
         let mut builder = Builder::default();
-        let every_host =
-            ListenerSpec { name: "*".into(), port: 80, protocol: None, hostname: None };
-        let listeners = if listeners.is_empty() { vec![every_host] } else { listeners };
+        let every_host = ListenerSpec {
+            name: "*".into(),
+            port: 80,
+            protocol: None,
+            hostname: None,
+        };
+        let listeners = if listeners.is_empty() {
+            vec![every_host]
+        } else {
+            listeners
+        };
         for (number, listener) in (0u32..).zip(listeners) {
             builder
                 .add_listener(number, listener)
@@ -60,7 +70,11 @@ impl Builder {
             Ok(hostname) => hostname,
             Err(error) => return Err(InvalidConfig::new("hostname", error)),
         };
-        if self.names.insert(listener.name.as_str().into(), number).is_some() {
+        if self
+            .names
+            .insert(listener.name.as_str().into(), number)
+            .is_some()
+        {
             return Err(InvalidConfig::new("name", "another listener has this name"));
         }
         if !self.ports.iter().any(|(port, _)| *port == listener.port) {
@@ -81,7 +95,11 @@ impl Builder {
         let attached = self.attached(route)?;
         let hostnames = hostnames(route)?;
         let tie = |order| -> Result<Tie, InvalidConfig> {
-            Ok(Tie { age: age(route)?, name: full_name(route), order })
+            Ok(Tie {
+                age: age(route)?,
+                name: full_name(route),
+                order,
+            })
         };
         for (number, spec) in route.spec.rules.iter().enumerate() {
             let place = |error: InvalidConfig| error.within(format_args!("spec.rules[{number}]"));
@@ -113,9 +131,14 @@ impl Builder {
         entry: impl Fn(Hostname) -> Entry<u32>,
     ) {
         for &at in attached {
-            let Some((_, own, entries)) = self.listeners.get_mut(at) else { continue };
+            let Some((_, own, entries)) = self.listeners.get_mut(at) else {
+                continue;
+            };
             let mut common: Vec<Hostname> = Vec::new();
-            for hostname in hostnames.iter().filter_map(|hostname| own.intersection(hostname)) {
+            for hostname in hostnames
+                .iter()
+                .filter_map(|hostname| own.intersection(hostname))
+            {
                 if !common.contains(&hostname) {
                     common.push(hostname);
                 }
@@ -125,22 +148,30 @@ impl Builder {
     }
 
     fn attached(&self, route: &RouteSpec) -> Result<Vec<usize>, InvalidConfig> {
-        let Some(names) = &route.listeners else { return Ok((0..self.listeners.len()).collect()) };
+        let Some(names) = &route.listeners else {
+            return Ok((0..self.listeners.len()).collect());
+        };
         let known = names.iter().enumerate().map(|(at, name)| {
-            self.names.get(name.as_str()).map(|&number| number as usize).ok_or_else(|| {
-                let reason = format!("`{name}`: no listener has this name");
-                InvalidConfig::new(format_args!("listeners[{at}]"), reason)
-            })
+            self.names
+                .get(name.as_str())
+                .map(|&number| number as usize)
+                .ok_or_else(|| {
+                    let reason = format!("`{name}`: no listener has this name");
+                    InvalidConfig::new(format_args!("listeners[{at}]"), reason)
+                })
         });
         known.collect()
     }
 
     fn finish(self) -> Router {
-        let listeners = self.listeners.into_iter().map(|(spec, _, entries)| Listener {
-            name: spec.name.into(),
-            port: spec.port,
-            table: RouteTable::new(entries),
-        });
+        let listeners = self
+            .listeners
+            .into_iter()
+            .map(|(spec, _, entries)| Listener {
+                name: spec.name.into(),
+                port: spec.port,
+                table: RouteTable::new(entries),
+            });
         Router {
             listeners: listeners.collect(),
             names: self.names,
@@ -167,7 +198,9 @@ fn full_name(route: &RouteSpec) -> Rc<str> {
 }
 
 fn age(route: &RouteSpec) -> Result<Timestamp, InvalidConfig> {
-    let Some(text) = &route.metadata.creation_timestamp else { return Ok(Timestamp::MAX) };
+    let Some(text) = &route.metadata.creation_timestamp else {
+        return Ok(Timestamp::MAX);
+    };
     parse_rfc3339(text).ok_or_else(|| {
         let reason = format!("`{text}`: not a time as in 2026-01-31T12:00:00Z");
         InvalidConfig::new("metadata.creationTimestamp", reason)
@@ -180,7 +213,11 @@ fn compile_matches(
     spec: &RuleSpec,
 ) -> Result<Vec<(PathMatch, Conditions)>, InvalidConfig> {
     let everything = [MatchSpec::default()];
-    let specs = if spec.matches.is_empty() { &everything[..] } else { &spec.matches };
+    let specs = if spec.matches.is_empty() {
+        &everything[..]
+    } else {
+        &spec.matches
+    };
     let compiled = specs.iter().enumerate().map(|(at, spec)| {
         condition::compile(kind, spec).map_err(|(path, error)| {
             InvalidConfig::new(path, error).within(format_args!("matches[{at}]"))
@@ -223,7 +260,10 @@ fn compile_rule(
 
 /// "ReplacePrefixMatch is only compatible with a PathPrefix HTTPRouteMatch."
 fn replaces_prefix(actions: &Actions) -> bool {
-    let rewrite = actions.rewrite.as_ref().and_then(|rewrite| rewrite.path.as_ref());
+    let rewrite = actions
+        .rewrite
+        .as_ref()
+        .and_then(|rewrite| rewrite.path.as_ref());
     rewrite.is_some_and(|path| path.needs_prefix())
         || matches!(&actions.answer, Some(OwnAnswer::Redirect(redirect)) if redirect.needs_prefix())
 }
@@ -238,5 +278,8 @@ fn compile_backend(route: &RouteSpec, spec: &BackendRefSpec) -> Result<Backend, 
         (None, Some(port)) => Some(format!("{namespace}/{}:{port}", spec.name).into()),
         (None, None) => return Err(InvalidConfig::new("port", "a Service needs a port")),
     };
-    Ok(Backend { id, actions: Actions::new(&spec.filters)? })
+    Ok(Backend {
+        id,
+        actions: Actions::new(&spec.filters)?,
+    })
 }

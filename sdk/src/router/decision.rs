@@ -51,7 +51,9 @@ impl Router {
         head: &RequestHead,
         draw: impl FnOnce() -> u64,
     ) -> Decision<'_> {
-        let Some(listener) = listener else { return Decision::no_match() };
+        let Some(listener) = listener else {
+            return Decision::no_match();
+        };
         if let Some(decision) = self.preflight(listener, head) {
             return decision;
         }
@@ -70,7 +72,10 @@ impl Router {
             let rule = listener.table.find(head)?.policy;
             let cors = self.rules.get(rule as usize)?.actions.cors.as_ref()?;
             Some(Decision {
-                applied: Some(Applied { rule, backend: None }),
+                applied: Some(Applied {
+                    rule,
+                    backend: None,
+                }),
                 outcome: Outcome::Reply(cors.preflight(head)),
                 cors: CorsHeaders::new(),
             })
@@ -84,18 +89,28 @@ impl Router {
         head: &RequestHead,
         draw: impl FnOnce() -> u64,
     ) -> Decision<'_> {
-        let Some(rule) = self.rules.get(entry.policy as usize) else { return Decision::no_match() };
+        let Some(rule) = self.rules.get(entry.policy as usize) else {
+            return Decision::no_match();
+        };
         let prefix = entry.path.prefix();
         let cors = rule.actions.cors.as_ref();
         let decision = |backend, outcome| Decision {
-            applied: Some(Applied { rule: entry.policy, backend }),
+            applied: Some(Applied {
+                rule: entry.policy,
+                backend,
+            }),
             outcome,
-            cors: cors.map(|cors| cors.response_headers(head)).unwrap_or_default(),
+            cors: cors
+                .map(|cors| cors.response_headers(head))
+                .unwrap_or_default(),
         };
         if let Some(reply) = own_answer(&rule.actions, head, prefix, listener.port) {
             return decision(None, Outcome::Reply(reply));
         }
-        let chosen = rule.split.pick(if rule.split.is_choice() { draw() } else { 0 }).copied();
+        let chosen = rule
+            .split
+            .pick(if rule.split.is_choice() { draw() } else { 0 })
+            .copied();
         let backend = chosen.and_then(|at| rule.backends.get(at as usize));
         let Some((id, backend)) =
             backend.and_then(|backend| Some((backend.id.as_deref()?, backend)))
@@ -105,7 +120,10 @@ impl Router {
         if let Some(reply) = own_answer(&backend.actions, head, prefix, listener.port) {
             return decision(chosen, Outcome::Reply(reply));
         }
-        decision(chosen, forward(id, [&rule.actions, &backend.actions], head, prefix))
+        decision(
+            chosen,
+            forward(id, [&rule.actions, &backend.actions], head, prefix),
+        )
     }
 }
 
@@ -136,7 +154,10 @@ fn own_answer(
 /// "All traffic which matches this rule MUST receive a 500 status code"; for a GRPCRoute, "MUST
 /// receive an UNAVAILABLE status".
 fn no_backend(rule: &Rule) -> Reply {
-    Reply { grpc_status: rule.grpc.then_some(14), ..Reply::new(500) }
+    Reply {
+        grpc_status: rule.grpc.then_some(14),
+        ..Reply::new(500)
+    }
 }
 
 /// The rewrite of the backendRef goes before that of the rule, which is the less specific one.

@@ -19,17 +19,28 @@ fn one_rule(rule: &str) -> String {
 }
 
 fn head<'a>(method: &'a str, path: &'a str, headers: &[(&'a str, &'a str)]) -> RequestHead<'a> {
-    let fixed =
-        [(":authority", "h.com"), (":method", method), (":path", path), (":scheme", "http")];
+    let fixed = [
+        (":authority", "h.com"),
+        (":method", method),
+        (":path", path),
+        (":scheme", "http"),
+    ];
     let entries = fixed.iter().chain(headers);
     RequestHead::new(entries.map(|(name, value)| (name.as_bytes(), value.as_bytes())))
 }
 
 /// `backend[@hostname][ path]`, or the status.
 fn outcome(router: &Router, head: &RequestHead, draw: u64) -> String {
-    match router.decide(router.listener_for(None, &head.host()), head, || draw).outcome {
+    match router
+        .decide(router.listener_for(None, &head.host()), head, || draw)
+        .outcome
+    {
         Outcome::Reply(reply) => reply.status.to_string(),
-        Outcome::Forward { backend, hostname, path } => {
+        Outcome::Forward {
+            backend,
+            hostname,
+            path,
+        } => {
             let host = hostname.map(|name| format!("@{name}")).unwrap_or_default();
             let path = path.map(|path| format!(" {}", String::from_utf8(path).unwrap()));
             format!("{backend}{host}{}", path.unwrap_or_default())
@@ -43,7 +54,10 @@ fn weights_decide_and_invalid_backends_answer_500() {
         {"name": "c", "port": 80, "weight": 1, "invalid": "BackendNotFound"}, {"name": "d", "port": 80, "weight": 0}]}"#;
     let router = router(&one_rule(rule));
     let at = |part: u64| outcome(&router, &head("GET", "/", &[]), part << 62);
-    assert_eq!([at(0), at(1), at(2), at(3)], ["ns/a:80", "o/b:80", "o/b:80", "500"]);
+    assert_eq!(
+        [at(0), at(1), at(2), at(3)],
+        ["ns/a:80", "o/b:80", "o/b:80", "500"]
+    );
 }
 
 #[test]
@@ -56,8 +70,16 @@ fn a_rule_without_usable_backends_is_500_and_no_rule_is_404() {
         let rule =
             format!(r#"{{"matches": [{{"path": {{"value": "/a"}}}}], "backendRefs": {refs}}}"#);
         let router = router(&one_rule(&rule));
-        assert_eq!(outcome(&router, &head("GET", "/a", &[]), 0), "500", "{refs}");
-        assert_eq!(outcome(&router, &head("GET", "/b", &[]), 0), "404", "{refs}");
+        assert_eq!(
+            outcome(&router, &head("GET", "/a", &[]), 0),
+            "500",
+            "{refs}"
+        );
+        assert_eq!(
+            outcome(&router, &head("GET", "/b", &[]), 0),
+            "404",
+            "{refs}"
+        );
     }
 }
 
@@ -67,7 +89,9 @@ fn a_grpc_caller_learns_that_no_backend_is_available() {
     let router = router(&config);
     let listener = router.listener_for(None, b"h.com");
     let decision = router.decide(listener, &head("POST", "/s/m", &[]), || 0);
-    let Outcome::Reply(reply) = decision.outcome else { panic!("forwarded") };
+    let Outcome::Reply(reply) = decision.outcome else {
+        panic!("forwarded")
+    };
     assert_eq!((reply.status, reply.grpc_status), (500, Some(14)));
 }
 
@@ -95,7 +119,11 @@ fn header_changes_of_rule_and_backend_follow_each_other() {
         set("2")
     );
     let router = router(&one_rule(&rule));
-    let decision = router.decide(router.listener_for(None, b"h"), &head("GET", "/", &[]), || 0);
+    let decision = router.decide(
+        router.listener_for(None, b"h"),
+        &head("GET", "/", &[]),
+        || 0,
+    );
     let applied = decision.applied.unwrap();
     assert_eq!(router.route_name(applied), "httproute/ns/r/rule/0");
     assert!(
@@ -117,7 +145,10 @@ fn a_preflight_is_answered_for_the_method_it_asks_for() {
         head(
             "OPTIONS",
             "/",
-            &[("origin", "https://a.com"), ("access-control-request-method", method)],
+            &[
+                ("origin", "https://a.com"),
+                ("access-control-request-method", method),
+            ],
         )
     };
     assert_eq!(outcome(&router, &asks("PUT"), 0), "200");
@@ -136,16 +167,25 @@ fn a_request_belongs_to_the_most_specific_listener_only() {
         "spec": {"hostnames": ["*.com"], "rules": [{"backendRefs": [{"name": "b", "port": 80}]}]}}]}"#;
     let router = router(config);
     assert!(router.has_several_ports());
-    let name =
-        |port, host: &str| router.listener_for(Some(port), host.as_bytes()).map(Listener::name);
+    let name = |port, host: &str| {
+        router
+            .listener_for(Some(port), host.as_bytes())
+            .map(Listener::name)
+    };
     assert_eq!(name(80, "a.com"), Some("ns/g/wild"));
     assert_eq!(name(80, "a.org"), Some("ns/g/any"));
     assert_eq!(name(443, "a.com"), Some("ns/g/tls"));
     assert_eq!(name(81, "a.com"), None);
-    let decision =
-        router.decide(router.listener_for(Some(80), b"h.com"), &head("GET", "/", &[]), || 0);
+    let decision = router.decide(
+        router.listener_for(Some(80), b"h.com"),
+        &head("GET", "/", &[]),
+        || 0,
+    );
     assert!(matches!(decision.outcome, Outcome::Reply(reply) if reply.status == 404));
-    assert_eq!(router.listener_of("ns/g/tls/*").map(Listener::port), Some(443));
+    assert_eq!(
+        router.listener_of("ns/g/tls/*").map(Listener::port),
+        Some(443)
+    );
     assert!(router.listener_of("ns/g/other/*").is_none() && router.listener_of("").is_none());
 }
 
@@ -169,8 +209,10 @@ fn errors_name_the_place() {
             "routes[0].spec.rules[0].backendRefs[0].weight: 0 to",
         ),
         (
-            one_rule("{}")
-                .replace(r#""name": "r""#, r#""name": "r", "creationTimestamp": "today""#),
+            one_rule("{}").replace(
+                r#""name": "r""#,
+                r#""name": "r", "creationTimestamp": "today""#,
+            ),
             "routes[0].metadata.creationTimestamp: `today`",
         ),
         (

@@ -14,6 +14,7 @@ mod filter_bench;
 mod filter_chain;
 mod local_reply;
 mod path;
+pub(crate) use path::{Normalized, normalize};
 mod response;
 mod response_path;
 mod router;

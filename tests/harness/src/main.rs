@@ -1,7 +1,6 @@
 //! `gwf`, the command.
 
 mod cli;
-mod hosts;
 
 use std::process::ExitCode;
 

@@ -18,8 +18,18 @@ fn naive<'t, P>(table: &'t RouteTable<P>, head: &RequestHead) -> Option<&'t Entr
 fn entry(number: usize, kind: RouteKind, hostname: &str, spec: &str, age: i64) -> Entry<usize> {
     let spec: MatchSpec = serde_json::from_str(spec).unwrap();
     let (path, conditions) = condition::compile(kind, &spec).unwrap();
-    let tie = Tie { age, name: format!("ns/{}", number % 3).into(), order: (number, 0) };
-    Entry { hostname: hostname.parse().unwrap(), path, conditions, tie, policy: number }
+    let tie = Tie {
+        age,
+        name: format!("ns/{}", number % 3).into(),
+        order: (number, 0),
+    };
+    Entry {
+        hostname: hostname.parse().unwrap(),
+        path,
+        conditions,
+        tie,
+        policy: number,
+    }
 }
 
 fn any_path() -> impl Strategy<Value = String> {
@@ -73,7 +83,15 @@ fn any_match() -> impl Strategy<Value = (RouteKind, String)> {
     prop_oneof![4 => http, 1 => grpc]
 }
 
-const HOSTNAMES: [&str; 7] = ["", "a.com", "b.a.com", "*.a.com", "*.b.a.com", "*.com", "c.b.a.com"];
+const HOSTNAMES: [&str; 7] = [
+    "",
+    "a.com",
+    "b.a.com",
+    "*.a.com",
+    "*.b.a.com",
+    "*.com",
+    "c.b.a.com",
+];
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
@@ -115,7 +133,10 @@ fn find(
     let table = RouteTable::new(entries.collect());
     let fixed = [(":method", "GET"), (":authority", host), (":path", path)];
     let head = RequestHead::new(
-        fixed.iter().chain(headers).map(|(name, value)| (name.as_bytes(), value.as_bytes())),
+        fixed
+            .iter()
+            .chain(headers)
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes())),
     );
     table.find(&head).map(|entry| entry.policy)
 }
@@ -125,7 +146,10 @@ fn find(
 fn exact_beats_a_prefix_with_a_header() {
     let prefix = r#"{"path": {"value": "/foo"}, "headers": [{"name": "a", "value": "1"}]}"#;
     let exact = r#"{"path": {"type": "Exact", "value": "/foo"}}"#;
-    assert_eq!(find(&[("", prefix), ("", exact)], "x", "/foo", &[("a", "1")]), Some(1));
+    assert_eq!(
+        find(&[("", prefix), ("", exact)], "x", "/foo", &[("a", "1")]),
+        Some(1)
+    );
 }
 
 /// linkerd2-proxy and Envoy Gateway count a method among or after the headers.
@@ -133,7 +157,12 @@ fn exact_beats_a_prefix_with_a_header() {
 fn a_method_beats_any_number_of_headers() {
     let headers = r#"{"headers": [{"name": "a", "value": "1"}, {"name": "b", "value": "1"}]}"#;
     assert_eq!(
-        find(&[("", headers), ("", r#"{"method": "GET"}"#)], "x", "/", &[("a", "1"), ("b", "1")]),
+        find(
+            &[("", headers), ("", r#"{"method": "GET"}"#)],
+            "x",
+            "/",
+            &[("a", "1"), ("b", "1")]
+        ),
         Some(1)
     );
 }
@@ -152,7 +181,10 @@ fn a_less_specific_host_serves_what_the_specific_one_does_not() {
 #[test]
 fn hostile_hosts_and_paths_find_nothing_and_end() {
     let routes = [("*.a.com", r#"{"path": {"value": "/x/y"}}"#)];
-    assert_eq!(find(&routes, &"a.".repeat(500_000), &"/x".repeat(500_000), &[]), None);
+    assert_eq!(
+        find(&routes, &"a.".repeat(500_000), &"/x".repeat(500_000), &[]),
+        None
+    );
     assert_eq!(find(&routes, "b.a.com", "*", &[]), None);
     assert_eq!(find(&routes, "b.a.com", "", &[]), None);
 }

@@ -4,14 +4,14 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use gwf::abi::EnvoyVersion;
 use gwf::host::HostKind;
+use gwf::hosts::{Hosts, Options};
 use gwf::report::{Tally, json, junit, text};
 use gwf::runner::{Outcome, Runner};
 use gwf::scenario::{self, Scenario};
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, Result, miette};
-
-use crate::hosts::{self, Options};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,8 +38,8 @@ pub(super) struct Replay {
     )]
     host: Vec<HostKind>,
     /// Filter to run: a name of this project's, or the path of a .wasm module.
-    #[arg(long, value_name = "NAME|PATH.wasm")]
-    filter: Option<String>,
+    #[arg(long, value_name = "NAME|PATH.wasm", default_value = "route-match")]
+    filter: String,
     /// How to print the outcome.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -50,9 +50,8 @@ pub(super) struct Replay {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// The Envoy to imitate.
-    #[arg(long, value_name = "VERSION", default_value = "1.39",
-        value_parser = ["1.36", "1.37", "1.38", "1.39", "1.40"])]
-    envoy_version: String,
+    #[arg(long, value_name = "VERSION", default_value = "1.39")]
+    envoy_version: EnvoyVersion,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -73,9 +72,15 @@ impl Replay {
         self.host.dedup();
         let cases: usize = scenarios.iter().map(|scenario| scenario.cases.len()).sum();
         let bar = progress(cases * self.host.len());
+        let mut hosts = Hosts::new(Options {
+            filter: self.filter.clone(),
+            seed: self.seed,
+            envoy_version: self.envoy_version,
+        })
+        .into_diagnostic()?;
         let mut outcomes = Vec::new();
         for &host in &self.host {
-            outcomes.extend(self.run_on(host, &scenarios, &bar));
+            outcomes.extend(run_on(host, &mut hosts, &scenarios, &bar));
         }
         bar.finish_and_clear();
         self.print(&outcomes).into_diagnostic()?;
@@ -96,22 +101,6 @@ impl Replay {
         Ok(scenarios)
     }
 
-    fn run_on(&self, host: HostKind, scenarios: &[Scenario], bar: &ProgressBar) -> Vec<Outcome> {
-        let options = Options {
-            filter: self.filter.clone(),
-            seed: self.seed,
-            envoy_version: self.envoy_version.clone(),
-        };
-        Runner::new(host, |scenario, gateway| {
-            hosts::open(host, &options, scenario, gateway)
-        })
-        .watching(|outcome| {
-            bar.set_message(format!("{} on {host}", outcome.scenario));
-            bar.inc(1);
-        })
-        .run(scenarios)
-    }
-
     fn print(&self, outcomes: &[Outcome]) -> std::io::Result<()> {
         let mut out = anstream::stdout().lock();
         match self.format {
@@ -121,6 +110,22 @@ impl Replay {
         }
         out.flush()
     }
+}
+
+fn run_on(
+    host: HostKind,
+    hosts: &mut Hosts,
+    scenarios: &[Scenario],
+    bar: &ProgressBar,
+) -> Vec<Outcome> {
+    Runner::new(host, |scenario, gateway| {
+        hosts.open(host, scenario, gateway)
+    })
+    .watching(|outcome| {
+        bar.set_message(format!("{} on {host}", outcome.scenario));
+        bar.inc(1);
+    })
+    .run(scenarios)
 }
 
 /// Shown on a terminal only.

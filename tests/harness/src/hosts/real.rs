@@ -1,0 +1,34 @@
+//! The real Envoy.
+
+use super::Core;
+use crate::envoy::{Binary, EnvoyHost, Options};
+use crate::exchange::{Answer, Exchange};
+use crate::host::{Host, HostError};
+use crate::xds::Proxy;
+
+/// The module in Envoy, with V8 and real sockets.
+pub(super) struct Real {
+    envoy: EnvoyHost,
+    explain: Core,
+}
+
+impl Real {
+    pub(super) fn new(binary: &Binary, proxy: &Proxy, explain: Core) -> Result<Self, HostError> {
+        let envoy = EnvoyHost::start(binary, proxy, &Options::default());
+        Ok(Real {
+            envoy: envoy.map_err(|error| HostError::new(&error))?,
+            explain,
+        })
+    }
+}
+
+impl Host for Real {
+    fn send(&mut self, exchange: &Exchange) -> Result<Answer, HostError> {
+        let mut answer = self
+            .envoy
+            .send(exchange)
+            .map_err(|error| HostError::new(&error))?;
+        answer.why.insert(0, self.explain.explain(exchange));
+        Ok(answer)
+    }
+}
