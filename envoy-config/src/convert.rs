@@ -150,6 +150,8 @@ impl Converter<'_> {
         }
         self.backends.extend(mirrors);
         if !native.is_empty() {
+            native.sort_unstable();
+            native.dedup();
             self.native.push((index, native));
         }
         RuleSpec {

@@ -93,16 +93,9 @@ impl fmt::Display for Problem {
 
 /// Everything that is wrong with the manifests; nothing of them is used.
 #[derive(Debug, Clone, Error, Diagnostic)]
-#[error("{}", self.lines())]
+#[error("the manifests cannot be used, for {} reason(s)", .problems.len())]
 pub struct LoadErrors {
     /// In the order of the files.
     #[related]
     pub problems: Vec<Problem>,
-}
-
-impl LoadErrors {
-    fn lines(&self) -> String {
-        let lines: Vec<String> = self.problems.iter().map(Problem::to_string).collect();
-        lines.join("\n")
-    }
 }

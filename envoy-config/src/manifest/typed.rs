@@ -6,13 +6,20 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+/// The fields that say what an object is.
+const COMMON: [&str; 3] = ["apiVersion", "kind", "metadata"];
+
 /// Unknown fields and values of a wrong type, each at its place. Of wrong types, only the first.
 pub(crate) fn check<T: DeserializeOwned + JsonSchema>(document: &Document) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut track = serde_path_to_error::Track::new();
     let deserializer = serde_path_to_error::Deserializer::new(document.value(), &mut track);
     let result: Result<T, _> = serde_ignored::deserialize(deserializer, |path| {
-        problems.push(unknown_field::<T>(document, &ignored_path(&path)));
+        let path = ignored_path(&path);
+        // Not in the generated types: every object has them, and `Document` has read them.
+        if !COMMON.contains(&path.as_str()) {
+            problems.push(unknown_field::<T>(document, &path));
+        }
     });
     if let Err(error) = result {
         problems.push(document.problem(&known_path(&track.path()), error.to_string()));
@@ -37,7 +44,16 @@ pub(crate) fn read<T: DeserializeOwned>(document: &Document, field: &str) -> Res
 fn unknown_field<T: JsonSchema>(document: &Document, path: &str) -> Problem {
     let (parent, field) = path.rsplit_once('.').unwrap_or(("", path));
     let schema = schemars::schema_for!(T);
-    let expected = fields_at(schema.as_value(), parent);
+    let mut expected = fields_at(schema.as_value(), parent);
+    if parent.is_empty() {
+        expected.extend(
+            COMMON
+                .iter()
+                .filter(|name| !expected.contains(name))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
+    }
     let quoted: Vec<String> = expected.iter().map(|name| format!("`{name}`")).collect();
     let mut message = "unknown field".to_owned();
     if !quoted.is_empty() {

@@ -109,7 +109,7 @@ fn timeouts(checker: &mut Checker, timeouts: &Field) {
     let (request, backend) = (duration("request"), duration("backendRequest"));
     if let (Some(request), Some(backend)) = (request, backend)
         && !request.is_zero()
-        && backend > request
+        && backend.as_millis() > request.as_millis()
     {
         checker.refuse(timeouts, "backendRequest must not be longer than request");
     }

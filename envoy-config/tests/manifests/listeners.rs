@@ -38,14 +38,15 @@ fn the_listeners_that_carry_http_are_listed() {
         "{from: None}",
     );
     let bundle = bundled(&[&text]);
-    let listener = |section: &str, port, protocol: &str, hostname: Option<&str>, tls| ListenerInfo {
-        name: format!("infra/gw/{section}"),
-        section: section.to_owned(),
-        port,
-        protocol: protocol.to_owned(),
-        hostname: hostname.map(str::to_owned),
-        tls,
-    };
+    let listener =
+        |section: &str, port, protocol: &str, hostname: Option<&str>, tls| ListenerInfo {
+            name: format!("infra/gw/{section}"),
+            section: section.to_owned(),
+            port,
+            protocol: protocol.to_owned(),
+            hostname: hostname.map(str::to_owned),
+            tls,
+        };
     assert_eq!(
         bundle.gateways[0].listeners,
         [
@@ -66,7 +67,10 @@ fn equal_hostnames_on_a_port_conflict_and_neither_is_served() {
         ],
         "{from: None}",
     );
-    let bundle = bundled(&[&text, &http_route("r", "{parentRefs: [{name: gw, sectionName: one}]}")]);
+    let bundle = bundled(&[
+        &text,
+        &http_route("r", "{parentRefs: [{name: gw, sectionName: one}]}"),
+    ]);
     assert_eq!(
         lines(&bundle),
         [
@@ -105,13 +109,40 @@ fn different_protocols_on_a_port_conflict() {
 #[test]
 fn a_gateway_goes_before_its_listener_sets_and_the_older_of_those_before_the_newer() {
     let bundle = bundled(&[
-        &gateway(&["{name: l, port: 80, protocol: HTTP, hostname: a.com}"], "{from: Same}"),
-        &set("infra", "a", NEW, "{name: l, port: 80, protocol: HTTP, hostname: b.com}"),
-        &set("infra", "b", OLD, "{name: l, port: 80, protocol: HTTP, hostname: b.com}"),
-        &set("infra", "c", OLD, "{name: l, port: 80, protocol: HTTP, hostname: a.com}"),
-        &set("infra", "d", OLD, "{name: l, port: 80, protocol: HTTPS, hostname: c.com}"),
+        &gateway(
+            &["{name: l, port: 80, protocol: HTTP, hostname: a.com}"],
+            "{from: Same}",
+        ),
+        &set(
+            "infra",
+            "a",
+            NEW,
+            "{name: l, port: 80, protocol: HTTP, hostname: b.com}",
+        ),
+        &set(
+            "infra",
+            "b",
+            OLD,
+            "{name: l, port: 80, protocol: HTTP, hostname: b.com}",
+        ),
+        &set(
+            "infra",
+            "c",
+            OLD,
+            "{name: l, port: 80, protocol: HTTP, hostname: a.com}",
+        ),
+        &set(
+            "infra",
+            "d",
+            OLD,
+            "{name: l, port: 80, protocol: HTTPS, hostname: c.com}",
+        ),
     ]);
-    let names: Vec<&str> = bundle.gateways[0].listeners.iter().map(|one| one.name.as_str()).collect();
+    let names: Vec<&str> = bundle.gateways[0]
+        .listeners
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
     assert_eq!(names, ["infra/gw/l", "infra/gw/infra/b/l"]);
     assert_eq!(
         lines(&bundle),
@@ -136,7 +167,10 @@ fn a_gateway_admits_listener_sets_by_namespace() {
     .concat();
     let ports = |allowed: &str| {
         let bundle = bundled(&[&gateway(&[own], allowed), &sets]);
-        let ports = bundle.gateways[0].listeners.iter().map(|listener| listener.port);
+        let ports = bundle.gateways[0]
+            .listeners
+            .iter()
+            .map(|listener| listener.port);
         (ports.collect::<Vec<u16>>(), lines(&bundle))
     };
     let refused = |line: usize, name: &str| {
@@ -148,7 +182,10 @@ fn a_gateway_admits_listener_sets_by_namespace() {
     let none = vec![refused(13, "infra/near"), refused(18, "far/far")];
     assert_eq!(ports("{}"), (vec![80], none.clone()));
     assert_eq!(ports("{from: None}"), (vec![80], none));
-    assert_eq!(ports("{from: Same}"), (vec![80, 81], vec![refused(18, "far/far")]));
+    assert_eq!(
+        ports("{from: Same}"),
+        (vec![80, 81], vec![refused(18, "far/far")])
+    );
     assert_eq!(ports("{from: All}").0, [80, 82, 81]);
     let far = "{from: Selector, selector: {matchLabels: {kubernetes.io/metadata.name: far}}}";
     assert_eq!(ports(far), (vec![80, 82], vec![refused(13, "infra/near")]));
@@ -174,13 +211,30 @@ fn a_listener_set_needs_its_gateway_and_its_routes_need_it() {
 #[test]
 fn routes_attach_to_a_gateway_or_to_its_listener_set_not_through_it() {
     let bundle = bundled(&[
-        &gateway(&["{name: l, port: 80, protocol: HTTP, hostname: a.com}"], "{from: Same}"),
-        &set("infra", "s", OLD, "{name: l, port: 80, protocol: HTTP, hostname: b.com}"),
+        &gateway(
+            &["{name: l, port: 80, protocol: HTTP, hostname: a.com}"],
+            "{from: Same}",
+        ),
+        &set(
+            "infra",
+            "s",
+            OLD,
+            "{name: l, port: 80, protocol: HTTP, hostname: b.com}",
+        ),
         &http_route("gateway", "{parentRefs: [{name: gw}]}"),
         &http_route("section", "{parentRefs: [{name: gw, sectionName: l}]}"),
-        &http_route("set", "{parentRefs: [{kind: ListenerSet, name: s, sectionName: l}]}"),
-        &http_route("both", "{parentRefs: [{name: gw}, {kind: ListenerSet, name: s}]}"),
-        &http_route("neither", "{parentRefs: [{kind: ListenerSet, name: s, sectionName: m}]}"),
+        &http_route(
+            "set",
+            "{parentRefs: [{kind: ListenerSet, name: s, sectionName: l}]}",
+        ),
+        &http_route(
+            "both",
+            "{parentRefs: [{name: gw}, {kind: ListenerSet, name: s}]}",
+        ),
+        &http_route(
+            "neither",
+            "{parentRefs: [{kind: ListenerSet, name: s, sectionName: m}]}",
+        ),
     ]);
     let own = "infra/gw/l".to_owned();
     let of_set = "infra/gw/infra/s/l".to_owned();
@@ -195,8 +249,10 @@ fn routes_attach_to_a_gateway_or_to_its_listener_set_not_through_it() {
     );
     assert_eq!(
         lines(&bundle),
-        ["m.yaml:38: HTTPRoute infra/neither: Accepted=False NoMatchingParent: ListenerSet infra/s \
-          has no listener `m`"]
+        [
+            "m.yaml:38: HTTPRoute infra/neither: Accepted=False NoMatchingParent: ListenerSet infra/s \
+          has no listener `m`"
+        ]
     );
 }
 

@@ -30,13 +30,25 @@ spec: {ports: [{port: 8080}]}
 fn bundled(texts: &[&str]) -> Bundle {
     match Manifests::parse("m.yaml", &texts.concat()) {
         Ok(manifests) => bundle(&manifests),
-        Err(errors) => panic!("{errors}"),
+        Err(errors) => panic!(
+            "{:#?}",
+            errors
+                .problems
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        ),
     }
 }
 
 /// The lines of the report.
 fn lines(bundle: &Bundle) -> Vec<String> {
-    bundle.report.entries.iter().map(ToString::to_string).collect()
+    bundle
+        .report
+        .entries
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 /// `namespace/name` of each route of a Gateway and the listeners it is attached to.
@@ -45,7 +57,9 @@ fn attached(gateway: &GatewayBundle) -> Vec<(String, Vec<String>)> {
     let name = |metadata: &gateway_filter_sdk::route::spec::Metadata| {
         format!("{}/{}", metadata.namespace, metadata.name)
     };
-    routes.map(|route| (name(&route.metadata), route.listeners.clone().unwrap())).collect()
+    routes
+        .map(|route| (name(&route.metadata), route.listeners.clone().unwrap()))
+        .collect()
 }
 
 /// An HTTPRoute, its spec in flow style.
