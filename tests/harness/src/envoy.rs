@@ -76,7 +76,6 @@ impl WasmLog {
 
 /// Why there is no answer from Envoy.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub enum EnvoyError {
     /// No binary anywhere.
     #[error(
@@ -277,22 +276,18 @@ impl EnvoyHost {
         load::cpu_time(self.process.pid())
     }
 
-    /// Where Envoy listens for a port of the Gateway.
-    ///
-    /// # Errors
-    ///
-    /// [`EnvoyError::NoListener`] if the proxy has no such port.
-    pub fn listener(&self, port: u16) -> Result<SocketAddr, EnvoyError> {
-        self.ports
-            .get(&port)
-            .copied()
-            .ok_or(EnvoyError::NoListener(port))
-    }
-
     /// Envoy's process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid()
+    }
+
+    /// Where Envoy listens for a port of the Gateway.
+    fn listener(&self, port: u16) -> Result<SocketAddr, EnvoyError> {
+        self.ports
+            .get(&port)
+            .copied()
+            .ok_or(EnvoyError::NoListener(port))
     }
 
     fn no_answer(&self, reason: String, before: u64) -> EnvoyError {
