@@ -36,8 +36,10 @@ pub struct Options {
     pub concurrency: u32,
     /// The least severe lines of Wasm filters that Envoy logs.
     pub wasm_log: WasmLog,
-    /// How long an answer may take. A filter that never returns holds its worker for ever.
-    pub timeout: Duration,
+    /// How long Envoy may take to start; it compiles every module and configures it for every worker.
+    pub start_timeout: Duration,
+    /// How long an answer may take; a filter that never returns holds its worker for ever.
+    pub answer_timeout: Duration,
 }
 
 impl Default for Options {
@@ -45,7 +47,8 @@ impl Default for Options {
         Self {
             concurrency: 1,
             wasm_log: WasmLog::Info,
-            timeout: Duration::from_secs(15),
+            start_timeout: Duration::from_secs(60),
+            answer_timeout: Duration::from_secs(15),
         }
     }
 }
@@ -73,7 +76,6 @@ impl WasmLog {
 
 /// Why there is no answer from Envoy.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub enum EnvoyError {
     /// No binary anywhere.
     #[error(
@@ -106,7 +108,7 @@ pub enum EnvoyError {
         log: String,
     },
     /// Envoy neither ended nor became ready.
-    #[error("envoy was not ready after {} s:\n{log}", waited.as_secs())]
+    #[error("envoy was not ready after {} s:\n{log}", waited.as_secs_f32())]
     NotReady {
         /// How long it was given.
         waited: Duration,
@@ -165,7 +167,7 @@ impl EnvoyError {
 pub struct EnvoyHost {
     process: Process,
     ports: BTreeMap<u16, SocketAddr>,
-    timeout: Duration,
+    answer_timeout: Duration,
     begun: AtomicU64,
     ended: AtomicU64,
     /// Runs the backends and the client; the last to go.
@@ -195,14 +197,14 @@ impl EnvoyHost {
                 backends.insert(cluster.name.clone(), address);
             }
             let process = Process::spawn(&binary.path, &bootstrap(proxy, &backends), options)?;
-            let ports = process.ready(proxy).await?;
+            let ports = process.ready(proxy, options.start_timeout).await?;
             Ok::<_, EnvoyError>((process, ports))
         })?;
         let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
         Ok(Self {
             process,
             ports,
-            timeout: options.timeout,
+            answer_timeout: options.answer_timeout,
             begun,
             ended,
             runtime,
@@ -225,7 +227,7 @@ impl EnvoyHost {
         let turn = self.begun.fetch_add(1, Ordering::SeqCst);
         let alone = self.ended.load(Ordering::SeqCst) == turn;
         let result = self.runtime.block_on(async {
-            tokio::time::timeout(self.timeout, client::send(listener, exchange)).await
+            tokio::time::timeout(self.answer_timeout, client::send(listener, exchange)).await
         });
         let alone = alone && self.begun.load(Ordering::SeqCst) == turn + 1;
         self.ended.fetch_add(1, Ordering::SeqCst);
@@ -238,7 +240,7 @@ impl EnvoyHost {
             }
             Ok(Err(EnvoyError::NoAnswer { reason, .. })) => Err(self.no_answer(reason, before)),
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(self.no_answer(format!("none within {:?}", self.timeout), before)),
+            Err(_) => Err(self.no_answer(format!("none within {:?}", self.answer_timeout), before)),
         }
     }
 
@@ -259,7 +261,7 @@ impl EnvoyHost {
             listener,
             connections,
             requests,
-            self.timeout,
+            self.answer_timeout,
             exchange,
         ))
     }
@@ -274,22 +276,18 @@ impl EnvoyHost {
         load::cpu_time(self.process.pid())
     }
 
-    /// Where Envoy listens for a port of the Gateway.
-    ///
-    /// # Errors
-    ///
-    /// [`EnvoyError::NoListener`] if the proxy has no such port.
-    pub fn listener(&self, port: u16) -> Result<SocketAddr, EnvoyError> {
-        self.ports
-            .get(&port)
-            .copied()
-            .ok_or(EnvoyError::NoListener(port))
-    }
-
     /// Envoy's process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid()
+    }
+
+    /// Where Envoy listens for a port of the Gateway.
+    fn listener(&self, port: u16) -> Result<SocketAddr, EnvoyError> {
+        self.ports
+            .get(&port)
+            .copied()
+            .ok_or(EnvoyError::NoListener(port))
     }
 
     fn no_answer(&self, reason: String, before: u64) -> EnvoyError {

@@ -140,52 +140,50 @@ fn virtual_host(host: &VirtualHost, filters: &[WasmFilter]) -> Value {
     json!({"name": host.name, "domains": host.domains, "routes": routes})
 }
 
+/// Unset fields are null, which is how protobuf's JSON reads it.
 fn route(route: &Route, filters: &[WasmFilter]) -> Value {
+    let headers: Vec<_> = route
+        .headers
+        .iter()
+        .map(|(name, value)| json!({"name": name, "string_match": {"exact": value}}))
+        .collect();
     // Envoy refuses a `path_separated_prefix` that ends in a slash.
-    let mut matches = match route.prefix.trim_end_matches('/') {
-        "" => json!({"prefix": "/"}),
-        prefix => json!({"path_separated_prefix": prefix}),
+    let matches = match route.prefix.trim_end_matches('/') {
+        "" => json!({"prefix": "/", "headers": headers}),
+        prefix => json!({"path_separated_prefix": prefix, "headers": headers}),
     };
-    if !route.headers.is_empty() {
-        matches["headers"] = route
-            .headers
-            .iter()
-            .map(|(name, value)| json!({"name": name, "string_match": {"exact": value}}))
-            .collect();
-    }
-    let mut entry = json!({"name": route.name, "match": matches});
-    if route.filters_enabled {
-        entry["typed_per_filter_config"] = enabled(filters);
-    }
-    match &route.action {
-        RouteAction::DirectResponse(status) => {
-            entry["direct_response"] = json!({"status": status});
-        }
+    let (direct_response, forward) = match &route.action {
+        RouteAction::DirectResponse(status) => (json!({"status": status}), Value::Null),
         RouteAction::Forward {
             cluster,
             host_rewrite_header,
-        } => {
-            let mut action =
-                json!({"cluster": cluster, "upgrade_configs": [{"upgrade_type": "websocket"}]});
-            if let Some(header) = host_rewrite_header {
-                action["host_rewrite_header"] = json!(header);
-            }
-            entry["route"] = action;
-        }
-    }
-    entry
+        } => (
+            Value::Null,
+            json!({
+                "cluster": cluster,
+                "host_rewrite_header": host_rewrite_header,
+                "upgrade_configs": [{"upgrade_type": "websocket"}],
+            }),
+        ),
+    };
+    json!({
+        "name": route.name,
+        "match": matches,
+        "typed_per_filter_config": route.filters_enabled.then(|| enabled(filters)),
+        "direct_response": direct_response,
+        "route": forward,
+    })
 }
 
 /// What turns the filters on for the requests whose first match is this route.
-fn enabled(filters: &[WasmFilter]) -> Value {
+fn enabled(filters: &[WasmFilter]) -> Map<String, Value> {
     let config = json!({
         "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
         "config": {},
     });
     (0..filters.len())
         .map(|index| (wasm_filter_name(index), config.clone()))
-        .collect::<Map<_, _>>()
-        .into()
+        .collect()
 }
 
 fn cluster(cluster: &Cluster, backend: Option<&SocketAddr>) -> Value {
@@ -193,7 +191,13 @@ fn cluster(cluster: &Cluster, backend: Option<&SocketAddr>) -> Value {
         .iter()
         .map(|backend| json!({"endpoint": {"address": address(**backend)}}))
         .collect();
-    let mut entry = json!({
+    let http2 = json!({
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http2_protocol_options": {}},
+        },
+    });
+    json!({
         "name": cluster.name,
         "type": "STATIC",
         "connect_timeout": "10s",
@@ -201,16 +205,8 @@ fn cluster(cluster: &Cluster, backend: Option<&SocketAddr>) -> Value {
             "cluster_name": cluster.name,
             "endpoints": [{"lb_endpoints": endpoints}],
         },
-    });
-    if cluster.http2 {
-        entry["typed_extension_protocol_options"] = json!({
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": {"http2_protocol_options": {}},
-            },
-        });
-    }
-    entry
+        "typed_extension_protocol_options": cluster.http2.then_some(http2),
+    })
 }
 
 fn address(address: SocketAddr) -> Value {
@@ -263,10 +259,9 @@ mod tests {
                 entries[1]["name"].as_str().unwrap()
             ]
         );
-        assert!(
-            route(&forward("/", false), &filters)
-                .get("typed_per_filter_config")
-                .is_none()
+        assert_eq!(
+            route(&forward("/", false), &filters)["typed_per_filter_config"],
+            Value::Null
         );
     }
 
@@ -285,8 +280,14 @@ mod tests {
     #[test]
     fn prefixes_are_whole_segments() {
         let matches = |prefix| route(&forward(prefix, false), &[])["match"].clone();
-        assert_eq!(matches("/"), json!({"prefix": "/"}));
-        assert_eq!(matches("/a"), json!({"path_separated_prefix": "/a"}));
-        assert_eq!(matches("/a/"), json!({"path_separated_prefix": "/a"}));
+        assert_eq!(matches("/"), json!({"prefix": "/", "headers": []}));
+        assert_eq!(
+            matches("/a"),
+            json!({"path_separated_prefix": "/a", "headers": []})
+        );
+        assert_eq!(
+            matches("/a/"),
+            json!({"path_separated_prefix": "/a", "headers": []})
+        );
     }
 }

@@ -13,7 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,9 +22,6 @@ use tempfile::TempDir;
 use super::bootstrap::listener_name;
 use super::{EnvoyError, Options, client};
 use crate::xds::Proxy;
-
-/// How long Envoy may take to start: it compiles every module for every worker.
-const START: Duration = Duration::from_secs(60);
 
 /// The pause between two looks at an Envoy that starts.
 const LOOK: Duration = Duration::from_millis(5);
@@ -95,26 +92,15 @@ impl Process {
     pub(super) async fn ready(
         &self,
         proxy: &Proxy,
+        timeout: Duration,
     ) -> Result<BTreeMap<u16, SocketAddr>, EnvoyError> {
-        let since = Instant::now();
-        let admin = loop {
-            if let Some(status) = self.exited() {
-                return Err(EnvoyError::Refused {
-                    status,
-                    log: self.complaints(),
-                });
-            }
-            if let Some(admin) = self.live().await {
-                break admin;
-            }
-            if since.elapsed() > START {
-                return Err(EnvoyError::NotReady {
-                    waited: START,
-                    log: self.complaints(),
-                });
-            }
-            tokio::time::sleep(LOOK).await;
-        };
+        // A filter that never returns from its configuration holds the thread that answers here.
+        let admin = tokio::time::timeout(timeout, self.live())
+            .await
+            .map_err(|_| EnvoyError::NotReady {
+                waited: timeout,
+                log: self.complaints(),
+            })??;
         let answer = client::get(admin, "/listeners?format=json").await?;
         let listening: Listeners = serde_json::from_slice(&answer.body)
             .map_err(|error| EnvoyError::Admin(error.to_string()))?;
@@ -125,12 +111,28 @@ impl Process {
             .collect()
     }
 
-    /// The admin interface's address, once it calls the server live.
-    async fn live(&self) -> Option<SocketAddr> {
-        let admin = std::fs::read_to_string(self.folder.path().join("admin")).ok()?;
-        let admin = admin.trim().parse().ok()?;
-        let answer = client::get(admin, "/ready").await.ok()?;
-        (answer.status == 200).then_some(admin)
+    /// The admin interface's address, as soon as it calls the server live.
+    async fn live(&self) -> Result<SocketAddr, EnvoyError> {
+        let file = self.folder.path().join("admin");
+        loop {
+            if let Some(status) = self.exited() {
+                return Err(EnvoyError::Refused {
+                    status,
+                    log: self.complaints(),
+                });
+            }
+            let address = std::fs::read_to_string(&file)
+                .ok()
+                .and_then(|text| text.trim().parse().ok());
+            if let Some(admin) = address
+                && client::get(admin, "/ready")
+                    .await
+                    .is_ok_and(|answer| answer.status == 200)
+            {
+                return Ok(admin);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// How Envoy ended, if it did.

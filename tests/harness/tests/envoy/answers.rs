@@ -1,0 +1,245 @@
+//! What comes back, and what the backends saw.
+
+use std::net::IpAddr;
+
+use gwf::envoy::EnvoyError;
+use gwf::exchange::{Exchange, Protocol};
+use gwf::xds::RouteAction;
+
+use crate::fixture::{
+    REROUTE, binary, forward, get, header, module, proxy, route, seen, send, start, values,
+    with_filter,
+};
+
+#[test]
+fn the_routes_decide_without_a_filter() {
+    let Some(binary) = binary() else { return };
+    let mut by_header = route("/", forward("v2"));
+    by_header.headers = vec![("x-gateway-backend".into(), "infra/v2:8080".into())];
+    let host = start(
+        &binary,
+        &proxy(vec![
+            by_header,
+            route("/gone", RouteAction::DirectResponse(410)),
+            route("/slash/", forward("v2")),
+            route("/", forward("v1")),
+        ]),
+    );
+    let service = |exchange: &Exchange| seen(&send(&host, exchange)).service.clone();
+
+    assert_eq!(service(&get("/")), "v1");
+    assert_eq!(service(&get("/slash")), "v2");
+    assert_eq!(service(&get("/slashes")), "v1");
+    assert_eq!(
+        service(&header(get("/gone"), "x-gateway-backend", "infra/v2:8080")),
+        "v2"
+    );
+    assert_eq!(
+        service(&header(get("/"), "x-gateway-backend", "infra/v2")),
+        "v1"
+    );
+
+    let direct = send(&host, &get("/gone/1"));
+    assert_eq!(
+        (direct.status, direct.body.as_slice(), direct.seen),
+        (410, &b""[..], None)
+    );
+
+    let unknown = send(
+        &host,
+        &Exchange {
+            authority: "y.example".into(),
+            ..get("/")
+        },
+    );
+    assert_eq!((unknown.status, unknown.seen), (404, None));
+    let port = send(
+        &host,
+        &Exchange {
+            authority: "X.example:8080".into(),
+            ..get("/")
+        },
+    );
+    assert_eq!(
+        (port.status, seen(&port).authority.as_str()),
+        (200, "X.example:8080")
+    );
+}
+
+#[test]
+fn a_request_reaches_the_backend_as_it_was_sent() {
+    let Some(binary) = binary() else { return };
+    let host = start(&binary, &proxy(vec![route("/", forward("v1"))]));
+    for protocol in [Protocol::Http, Protocol::H2c] {
+        let mut exchange = header(get("/a?b=%20c"), "x-raw", b"\xffz");
+        exchange = header(header(exchange, "x-two", "1"), "x-two", "2");
+        exchange.protocol = protocol;
+        exchange.method = "POST".into();
+        exchange.body = vec![b'b'; 100_000];
+        exchange.backend_response_headers = vec![("x-set".into(), "yes".into())];
+        let answer = send(&host, &exchange);
+
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(values(&answer.headers, "x-set"), [b"yes"]);
+        let seen = seen(&answer);
+        assert_eq!(
+            (seen.namespace.as_str(), seen.method.as_str()),
+            ("infra", "POST")
+        );
+        assert_eq!(
+            (seen.authority.as_str(), seen.path.as_str()),
+            ("x.example", "/a?b=%20c")
+        );
+        assert_eq!(values(&seen.headers, "x-raw"), [b"\xffz"]);
+        assert_eq!(values(&seen.headers, "x-two"), [b"1", b"2"]);
+    }
+    let head = send(
+        &host,
+        &Exchange {
+            method: "HEAD".into(),
+            ..get("/")
+        },
+    );
+    assert_eq!((head.status, head.body.as_slice()), (200, &b""[..]));
+}
+
+#[test]
+fn envoy_gateways_connection_manager_answers_odd_requests() {
+    let Some(binary) = binary() else { return };
+    let host = start(&binary, &proxy(vec![route("/", forward("v1"))]));
+    assert_eq!(seen(&send(&host, &get("/a//b/../c"))).path, "/a/c");
+    assert_eq!(send(&host, &get("/a%2Fb")).status, 307);
+    assert_eq!(send(&host, &get("/a#b")).status, 400);
+    assert_eq!(send(&host, &header(get("/"), "x_y", "1")).status, 400);
+    assert_eq!(
+        values(&send(&host, &get("/")).headers, "server"),
+        [] as [&[u8]; 0]
+    );
+    assert_eq!(
+        values(&seen(&send(&host, &get("/"))).headers, "x-forwarded-proto"),
+        [b"http"]
+    );
+}
+
+#[test]
+fn grpc_is_answered_with_trailers() {
+    let Some(binary) = binary() else { return };
+    let host = start(&binary, &proxy(vec![route("/", forward("grpc"))]));
+    let call = |method: &str| {
+        let path = format!("/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/{method}");
+        let exchange = Exchange {
+            protocol: Protocol::Grpc,
+            method: "POST".into(),
+            ..get(&path)
+        };
+        let answer = send(&host, &exchange);
+        assert_eq!(
+            (answer.status, seen(&answer).path.as_str()),
+            (200, path.as_str())
+        );
+        assert_eq!(seen(&answer).service, "grpc");
+        values(&answer.trailers, "grpc-status").concat()
+    };
+    assert_eq!(call("Echo"), b"0");
+    assert_eq!(call("EchoThree"), b"12");
+}
+
+#[test]
+fn the_host_is_rewritten_from_a_header() {
+    let Some(binary) = binary() else { return };
+    let action = RouteAction::Forward {
+        cluster: "infra/v1:8080".into(),
+        host_rewrite_header: Some("x-gateway-host".into()),
+    };
+    let host = start(&binary, &proxy(vec![route("/", action)]));
+    assert_eq!(seen(&send(&host, &get("/"))).authority, "x.example");
+    let rewritten = send(&host, &header(get("/"), "x-gateway-host", "y.example"));
+    assert_eq!(seen(&rewritten).authority, "y.example");
+}
+
+#[test]
+fn a_filter_runs_where_the_first_match_enables_it_and_may_reroute() {
+    let Some(binary) = binary() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut by_header = route("/", forward("v2"));
+    by_header.headers = vec![("x-gateway-backend".into(), "infra/v2:8080".into())];
+    let mut without = route("/without", forward("v1"));
+    without.filters_enabled = false;
+    let routes = vec![by_header, without, route("/", forward("v1"))];
+    let proxy = with_filter(proxy(routes), module(folder.path(), REROUTE));
+    let host = start(&binary, &proxy);
+
+    let rerouted = send(&host, &get("/"));
+    assert_eq!(seen(&rerouted).service, "v2");
+    assert!(
+        rerouted.why.iter().any(|line| line.ends_with(": to v2")),
+        "{:?}",
+        rerouted.why
+    );
+    let plain = send(&host, &get("/without"));
+    assert_eq!((seen(&plain).service.as_str(), plain.why.len()), ("v1", 0));
+}
+
+#[test]
+fn answers_belong_to_their_requests_whatever_else_is_sent() {
+    let Some(binary) = binary() else { return };
+    let host = start(
+        &binary,
+        &proxy(vec![
+            route("/grpc", forward("grpc")),
+            route("/", forward("v1")),
+        ]),
+    );
+    std::thread::scope(|scope| {
+        for thread in 0..10 {
+            let host = &host;
+            scope.spawn(move || {
+                for turn in 0..20 {
+                    let path = format!(
+                        "/{}/{thread}-{turn}",
+                        if turn % 2 == 0 { "grpc" } else { "http" }
+                    );
+                    let protocol = if turn % 2 == 0 {
+                        Protocol::Grpc
+                    } else {
+                        Protocol::Http
+                    };
+                    let answer = send(
+                        host,
+                        &Exchange {
+                            protocol,
+                            ..get(&path)
+                        },
+                    );
+                    assert_eq!(seen(&answer).path, path);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn what_cannot_be_sent_is_an_error_that_says_so() {
+    let Some(binary) = binary() else { return };
+    let host = start(&binary, &proxy(vec![route("/", forward("v1"))]));
+    let from = |client: &str| {
+        host.send(&Exchange {
+            client: Some(client.parse::<IpAddr>().unwrap()),
+            ..get("/")
+        })
+    };
+    let answer = from("127.9.8.7").unwrap();
+    assert_eq!(
+        values(&seen(&answer).headers, "x-forwarded-for"),
+        [b"127.9.8.7"]
+    );
+    assert!(matches!(
+        from("10.0.0.1"),
+        Err(EnvoyError::ClientAddress(_))
+    ));
+    let elsewhere = host.send(&Exchange {
+        port: 81,
+        ..get("/")
+    });
+    assert!(matches!(elsewhere, Err(EnvoyError::NoListener(81))));
+}

@@ -1,0 +1,159 @@
+//! The proxy, the probe filters and the requests of the tests.
+
+use std::path::{Path, PathBuf};
+
+use gwf::envoy::{self, Binary, EnvoyHost, Options};
+use gwf::exchange::{Answer, Exchange, Protocol, Seen};
+use gwf::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+
+/// Sends every request to `infra/v2:8080` and says so.
+pub(crate) const REROUTE: &str = r#"(module
+    (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+    (import "env" "proxy_replace_header_map_value"
+        (func $replace (param i32 i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "x-gateway-backendinfra/v2:8080to v2")
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "_initialize"))
+    (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (drop (call $replace
+            (i32.const 0) (i32.const 0) (i32.const 17) (i32.const 17) (i32.const 13)))
+        (drop (call $log (i32.const 2) (i32.const 30) (i32.const 5)))
+        (i32.const 0)))"#;
+
+/// Never returns from its callback.
+pub(crate) const LOOP: &str = r#"(module
+    (memory (export "memory") 1)
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "_initialize"))
+    (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (loop $again (br $again)) (i32.const 0)))"#;
+
+/// The binary, or none where the tests may be skipped.
+pub(crate) fn binary() -> Option<Binary> {
+    match envoy::find() {
+        Ok(binary) => Some(binary),
+        Err(error) if std::env::var_os("GWF_REQUIRE_ENVOY").is_some_and(|v| v == "1") => {
+            panic!("{error}")
+        }
+        Err(error) => {
+            println!("skipped: {error}");
+            None
+        }
+    }
+}
+
+pub(crate) fn start(binary: &Binary, proxy: &Proxy) -> EnvoyHost {
+    EnvoyHost::start(binary, proxy, &Options::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+pub(crate) fn cluster(service: &str, http2: bool) -> Cluster {
+    Cluster {
+        name: format!("infra/{service}:8080"),
+        namespace: "infra".into(),
+        service: service.into(),
+        http2,
+    }
+}
+
+pub(crate) fn route(prefix: &str, action: RouteAction) -> Route {
+    Route {
+        name: format!("httproute/infra/r/rule/0/match/0/{prefix}"),
+        prefix: prefix.into(),
+        headers: Vec::new(),
+        filters_enabled: true,
+        action,
+    }
+}
+
+pub(crate) fn forward(service: &str) -> RouteAction {
+    RouteAction::Forward {
+        cluster: format!("infra/{service}:8080"),
+        host_rewrite_header: None,
+    }
+}
+
+/// One listener on port 80 for `x.example`, in front of the backends v1, v2 and grpc.
+pub(crate) fn proxy(routes: Vec<Route>) -> Proxy {
+    let virtual_host = VirtualHost {
+        name: "infra/gateway/http/x_example".into(),
+        domains: vec!["x.example".into()],
+        routes,
+    };
+    Proxy {
+        listeners: vec![Listener {
+            port: 80,
+            virtual_hosts: vec![virtual_host],
+        }],
+        filters: Vec::new(),
+        clusters: vec![
+            cluster("v1", false),
+            cluster("v2", false),
+            cluster("grpc", true),
+        ],
+    }
+}
+
+pub(crate) fn with_filter(mut proxy: Proxy, module: PathBuf) -> Proxy {
+    proxy.filters = vec![WasmFilter {
+        name: "probe".into(),
+        root_id: "root".into(),
+        module,
+        configuration: "{}".into(),
+        fail_open: false,
+    }];
+    proxy
+}
+
+pub(crate) fn module(folder: &Path, text: &str) -> PathBuf {
+    let file = folder.join("probe.wasm");
+    std::fs::write(&file, wat::parse_str(text).unwrap()).unwrap();
+    file
+}
+
+pub(crate) fn get(path: &str) -> Exchange {
+    Exchange {
+        gateway_namespace: "infra".into(),
+        gateway: "gateway".into(),
+        port: 80,
+        protocol: Protocol::Http,
+        method: "GET".into(),
+        authority: "x.example".into(),
+        path: path.into(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        client: None,
+        backend_response_headers: Vec::new(),
+    }
+}
+
+pub(crate) fn header(mut exchange: Exchange, name: &str, value: impl AsRef<[u8]>) -> Exchange {
+    exchange
+        .headers
+        .push((name.into(), value.as_ref().to_vec()));
+    exchange
+}
+
+#[track_caller]
+pub(crate) fn send(host: &EnvoyHost, exchange: &Exchange) -> Answer {
+    host.send(exchange)
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[track_caller]
+pub(crate) fn seen(answer: &Answer) -> &Seen {
+    answer
+        .seen
+        .as_ref()
+        .unwrap_or_else(|| panic!("no backend was reached: {answer:?}"))
+}
+
+pub(crate) fn values<'a>(headers: &'a [(Vec<u8>, Vec<u8>)], name: &str) -> Vec<&'a [u8]> {
+    headers
+        .iter()
+        .filter(|(n, _)| n == name.as_bytes())
+        .map(|(_, value)| value.as_slice())
+        .collect()
+}

@@ -1,0 +1,153 @@
+//! How Envoy starts, fails, is measured and ends.
+
+use std::process::Command;
+use std::time::Duration;
+
+use gwf::envoy::{self, EnvoyError, EnvoyHost, Options, WasmLog};
+use gwf::xds::RouteAction;
+
+use crate::fixture::{
+    LOOP, REROUTE, binary, forward, get, module, proxy, route, start, with_filter,
+};
+
+#[test]
+fn a_bad_module_is_refused_with_envoys_reason() {
+    let Some(binary) = binary() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = module(folder.path(), REROUTE);
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let proxy = with_filter(proxy(vec![route("/", forward("v1"))]), file);
+    let error = EnvoyHost::start(&binary, &proxy, &Options::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("Failed to parse corrupted Wasm module"),
+        "{error}"
+    );
+    assert!(
+        error.contains("Unable to create Wasm plugin probe"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_filter_that_loops_is_no_answer_in_time() {
+    let Some(binary) = binary() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let proxy = with_filter(
+        proxy(vec![route("/", forward("v1"))]),
+        module(folder.path(), LOOP),
+    );
+    let options = Options {
+        answer_timeout: Duration::from_millis(300),
+        ..Options::default()
+    };
+    let host = EnvoyHost::start(&binary, &proxy, &options).unwrap();
+    let error = host.send(&get("/")).unwrap_err().to_string();
+    assert!(
+        error.starts_with("no answer from envoy: none within 300ms"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_filter_that_loops_in_its_configuration_is_not_ready_in_time() {
+    let Some(binary) = binary() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let text = LOOP
+        .replace("proxy_on_request_headers", "proxy_on_configure")
+        .replace("(param i32 i32 i32)", "(param i32 i32)");
+    let proxy = with_filter(
+        proxy(vec![route("/", forward("v1"))]),
+        module(folder.path(), &text),
+    );
+    let options = Options {
+        start_timeout: Duration::from_secs(1),
+        ..Options::default()
+    };
+    let error = EnvoyHost::start(&binary, &proxy, &options).unwrap_err();
+    assert!(matches!(error, EnvoyError::NotReady { .. }), "{error}");
+}
+
+#[test]
+fn envoy_is_gone_after_drop() {
+    let Some(binary) = binary() else { return };
+    let host = start(&binary, &proxy(Vec::new()));
+    let pid = host.pid().to_string();
+    let alive = || {
+        Command::new("kill")
+            .args(["-0", &pid])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    };
+    assert!(alive());
+    drop(host);
+    assert!(!alive());
+}
+
+#[test]
+fn an_envoy_that_dies_is_reported() {
+    let Some(binary) = binary() else { return };
+    let host = start(&binary, &proxy(Vec::new()));
+    let killed = Command::new("kill")
+        .args(["-KILL", &host.pid().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    // Its socket may outlive the signal for a moment, but answers nothing any more.
+    let error = host.send(&get("/")).unwrap_err();
+    assert!(matches!(error, EnvoyError::NoAnswer { .. }), "{error}");
+}
+
+#[test]
+fn a_load_counts_answers_and_cpu_time() {
+    let Some(binary) = binary() else { return };
+    let options = Options {
+        wasm_log: WasmLog::Warning,
+        concurrency: 2,
+        ..Options::default()
+    };
+    let routes = vec![route("/", RouteAction::DirectResponse(204))];
+    let host = EnvoyHost::start(&binary, &proxy(routes), &options).unwrap();
+    let before = host.cpu_time().unwrap();
+    let load = host.load(4, 3001, &get("/")).unwrap();
+    assert_eq!(load.by_status, [(204, 3001)].into());
+    assert!(load.elapsed > Duration::ZERO);
+    assert!(host.cpu_time().unwrap() > before);
+}
+
+#[test]
+fn envoy_finds_nothing_wrong_with_the_bootstrap() {
+    let Some(binary) = binary() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut rewriting = route("/a/", forward("grpc"));
+    rewriting.headers = vec![("x-a".into(), "1".into()), ("x-b".into(), String::new())];
+    let routes = vec![rewriting, route("/", RouteAction::DirectResponse(404))];
+    let proxy = with_filter(proxy(routes), module(folder.path(), REROUTE));
+    let file = folder.path().join("bootstrap.json");
+    std::fs::write(
+        &file,
+        envoy::bootstrap(&proxy, &Default::default()).to_string(),
+    )
+    .unwrap();
+
+    let output = Command::new(&binary.path)
+        .args([
+            "--mode",
+            "validate",
+            "--log-level",
+            "warning",
+            "--config-path",
+        ])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

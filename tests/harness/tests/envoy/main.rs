@@ -1,0 +1,8 @@
+//! The `envoy` host against a real Envoy. Skipped where there is none, unless `GWF_REQUIRE_ENVOY=1`.
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod lifecycle;
