@@ -9,9 +9,7 @@ use gateway_filter_sdk::host::{Host, HostError};
 use gateway_filter_sdk::request::RequestHead;
 use gateway_filter_sdk::route::InvalidConfig;
 use gateway_filter_sdk::route::spec::RouteMatchSpec;
-use gateway_filter_sdk::router::{
-    Applied, BACKEND_HEADER, HOST_HEADER, Listener, Outcome, ROUTE_HEADER, Router,
-};
+use gateway_filter_sdk::router::{Applied, Listener, Outcome, Router};
 use std::rc::Rc;
 
 /// One request on its way.
@@ -46,41 +44,26 @@ impl HttpFilter for RouteMatch {
         let router = self.router.clone();
         let listener = listener(&router, request, &head)?;
         let decision = router.decide(listener, &head, || request.host().draw());
+        if let Outcome::Forward { .. } = decision.outcome {
+            let edits = decision.applied.map(|applied| router.request_edits(applied));
+            for edit in edits.into_iter().flatten().chain(decision.dispatch_edits(&router, &head)) {
+                edit_request(request, edit)?;
+            }
+        }
         self.applied = decision.applied;
         self.cors = decision.cors;
-        match (decision.outcome, decision.applied) {
-            (Outcome::Reply(reply), _) => Ok(Flow::Reply(reply)),
-            (
-                Outcome::Forward {
-                    backend,
-                    hostname,
-                    path,
-                },
-                Some(applied),
-            ) => {
-                for edit in router.request_edits(applied) {
-                    edit_request(request, edit)?;
+        match decision.outcome {
+            Outcome::Reply(reply) => return Ok(Flow::Reply(reply)),
+            Outcome::Forward { path: Some(mut path), .. } => {
+                if let Some(query) = head.query() {
+                    path.push(b'?');
+                    path.extend_from_slice(query);
                 }
-                if let Some(mut path) = path {
-                    if let Some(query) = head.query() {
-                        path.push(b'?');
-                        path.extend_from_slice(query);
-                    }
-                    request.set_header(":path", path)?;
-                }
-                match hostname {
-                    Some(hostname) => request.set_header(HOST_HEADER, hostname)?,
-                    None if head.values(HOST_HEADER.as_bytes()).next().is_some() => {
-                        request.remove_header(HOST_HEADER)?;
-                    }
-                    None => {}
-                }
-                request.set_header(ROUTE_HEADER, router.route_name(applied))?;
-                request.set_header(BACKEND_HEADER, backend)?;
-                Ok(Flow::Reroute)
+                request.set_header(":path", path)?;
             }
-            (Outcome::Forward { .. }, None) => Ok(Flow::Continue),
+            Outcome::Forward { path: None, .. } => {}
         }
+        Ok(Flow::Reroute)
     }
 
     fn on_response_headers(&mut self, response: &Response) -> Result<Flow, HostError> {

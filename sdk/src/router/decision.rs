@@ -1,7 +1,7 @@
 //! One decision.
 
-use super::{Listener, Router, Rule};
-use crate::action::{Actions, Cors, CorsHeaders, OwnAnswer};
+use super::{BACKEND_HEADER, HOST_HEADER, Listener, ROUTE_HEADER, Router, Rule};
+use crate::action::{Actions, Cors, CorsHeaders, HeaderEdit, OwnAnswer};
 use crate::reply::Reply;
 use crate::request::RequestHead;
 use crate::route::Entry;
@@ -128,6 +128,30 @@ impl Router {
 }
 
 impl Decision<'_> {
+    /// The headers that lead a forwarded request to its dispatch route. What the client wrote into
+    /// them is overwritten or removed.
+    pub fn dispatch_edits<'e>(
+        &'e self,
+        router: &'e Router,
+        head: &RequestHead,
+    ) -> impl Iterator<Item = HeaderEdit<'e>> {
+        let edits = match &self.outcome {
+            Outcome::Reply(_) => [None; 3],
+            Outcome::Forward { backend, hostname, .. } => {
+                let name = HOST_HEADER.as_bytes();
+                let forged = head.values(name).next().map(|_| HeaderEdit::Remove(name));
+                let host = hostname.map(|host| HeaderEdit::Set(name, host.as_bytes()));
+                let route = self.applied.map_or("", |applied| router.route_name(applied));
+                [
+                    host.or(forged),
+                    Some(HeaderEdit::Set(ROUTE_HEADER.as_bytes(), route.as_bytes())),
+                    Some(HeaderEdit::Set(BACKEND_HEADER.as_bytes(), backend.as_bytes())),
+                ]
+            }
+        };
+        edits.into_iter().flatten()
+    }
+
     /// "If no matches are found […], HTTP 404 status code MUST be returned"; Envoy tells a gRPC
     /// caller UNIMPLEMENTED.
     fn no_match() -> Self {

@@ -101,6 +101,7 @@ impl Core {
             .applied
             .into_iter()
             .flat_map(|applied| self.router.request_edits(applied))
+            .chain(decision.dispatch_edits(&self.router, head))
         {
             apply(&mut headers, edit);
         }
@@ -176,7 +177,7 @@ fn local_reply(exchange: &Exchange, reply: &Reply) -> Answer {
     if exchange.protocol == Protocol::Grpc {
         let status = reply
             .grpc_status
-            .map_or_else(|| http_to_grpc_status(reply.status), u32::from);
+            .map_or_else(|| http_to_grpc_status(reply.status.into()), u32::from);
         headers.push((b"grpc-status".into(), status.to_string().into_bytes()));
         return Answer {
             status: 200,
