@@ -4,6 +4,11 @@
 //! (`cases:`, as in the conformance suite of the Gateway API) or steps in order (`steps:`, as in
 //! Envoy Gateway's end-to-end tests, where each step may use what earlier ones left). This
 //! project's own scenarios may in addition say `skip: {HOST: reason}`, on the file or on a case.
+//!
+//! The forms differ in what counts. Of a case, headers and the request that the backend saw are
+//! compared on 200 and 204 only, as the suite does, and a request that is not stated is not
+//! compared. Of a step, everything stated is compared whatever the status (`Retry-After` on a
+//! 429), and a backend must see what was sent unless the step says otherwise.
 
 mod backends;
 mod convert;

@@ -38,12 +38,12 @@ pub struct Case<'a> {
     /// Whether a host passes it and another one fails it.
     pub differs: bool,
     /// What came of it on each host.
-    pub results: Vec<Outcomes<'a>>,
+    pub results: Vec<HostResult<'a>>,
 }
 
 /// What came of a case on a host.
 #[derive(Debug, Serialize)]
-pub struct Outcomes<'a> {
+pub struct HostResult<'a> {
     /// The host.
     pub host: HostKind,
     /// The verdict and what belongs to it.
@@ -146,8 +146,8 @@ fn case<'a>(row: &Row<'a>) -> Option<Case<'a>> {
     })
 }
 
-fn result(outcome: &Outcome) -> Outcomes<'_> {
-    Outcomes {
+fn result(outcome: &Outcome) -> HostResult<'_> {
+    HostResult {
         host: outcome.host,
         verdict: match &outcome.verdict {
             Verdict::Passed => Judgement::Passed,

@@ -1,13 +1,14 @@
 //! The report for people. Styles are written always; the stream drops them where they don't belong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 
-use super::{Tally, agreement, hosts, is_failure, text_of};
+use super::{Tally, agreement, hosts, is_failure, rows, text_of};
 use crate::exchange::{Exchange, Headers, Protocol};
+use crate::host::HostKind;
 use crate::judge::Mismatch;
 use crate::runner::{Failure, Outcome, Verdict};
 
@@ -24,28 +25,12 @@ const DIM: Style = Style::new().dimmed();
 /// If the stream cannot be written.
 pub fn write(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
     write_scenarios(outcomes, out)?;
-    for outcome in outcomes
+    for failed in outcomes
         .iter()
         .filter(|outcome| is_failure(&outcome.verdict))
     {
-        let Outcome {
-            scenario,
-            case,
-            host,
-            ..
-        } = outcome;
-        let word = word(&outcome.verdict);
-        writeln!(
-            out,
-            "\n{RED}{word}{RED:#} {BOLD}{scenario}/{case}{BOLD:#} on {host}"
-        )?;
-        writeln!(
-            out,
-            "  {DIM}{}:{}{DIM:#}",
-            outcome.file.display(),
-            outcome.line
-        )?;
-        write_details(&outcome.verdict, out)?;
+        write_title(failed, out)?;
+        write_details(&failed.verdict, out)?;
     }
     write_skips(outcomes, out)?;
     if hosts(outcomes).len() > 1 {
@@ -86,6 +71,17 @@ fn write_scenarios(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> 
         writeln!(out, "{tally}")?;
     }
     Ok(())
+}
+
+fn write_title(failed: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    let (word, host) = (word(&failed.verdict), failed.host);
+    let (scenario, case) = (&failed.scenario, &failed.case);
+    let (file, line) = (failed.file.display(), failed.line);
+    writeln!(
+        out,
+        "\n{RED}{word}{RED:#} {BOLD}{scenario}/{case}{BOLD:#} on {host}"
+    )?;
+    writeln!(out, "  {DIM}{file}:{line}{DIM:#}")
 }
 
 /// What there is to say about a failure.
@@ -188,18 +184,30 @@ fn write_mismatches(mismatches: &[Mismatch], out: &mut dyn Write) -> io::Result<
     Ok(())
 }
 
+/// Reasons with the number of cases, and the hosts if it is not all of them.
 fn write_skips(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for outcome in outcomes {
-        if let Verdict::Skipped { reason } = &outcome.verdict {
-            *reasons.entry(reason).or_default() += 1;
+    let mut reasons: BTreeMap<&str, (usize, BTreeSet<HostKind>)> = BTreeMap::new();
+    for row in rows(outcomes) {
+        let mut counted = BTreeSet::new();
+        for outcome in row.outcomes {
+            if let Verdict::Skipped { reason } = &outcome.verdict {
+                let (count, hosts) = reasons.entry(reason).or_default();
+                *count += usize::from(counted.insert(reason));
+                hosts.insert(outcome.host);
+            }
         }
     }
     if !reasons.is_empty() {
         writeln!(out, "\n{YELLOW}skipped{YELLOW:#}")?;
     }
-    for (reason, count) in reasons {
-        writeln!(out, "{count:6}  {reason}")?;
+    let all = hosts(outcomes).len();
+    for (reason, (count, hosts)) in reasons {
+        write!(out, "{count:6}  {reason}")?;
+        if hosts.len() < all {
+            let hosts: Vec<_> = hosts.iter().map(HostKind::to_string).collect();
+            write!(out, " (on {})", hosts.join(", "))?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }

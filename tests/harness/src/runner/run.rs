@@ -4,7 +4,7 @@ use crate::exchange::{Answer, Exchange, Seen};
 use crate::host::{Host, HostError, HostKind};
 use crate::judge::{Distribution, Mismatch, cookie_value, header_text, judge};
 use crate::scenario::model::{
-    Awaited, Capture, Case, Eventually, Request, Scenario, Send, Trial, Until, Weights, What,
+    Awaited, Capture, Case, Eventually, Request, Requests, Scenario, Trial, Until, Weights, What,
 };
 use crate::scenario::{Captured, fill, variables_of};
 
@@ -77,17 +77,17 @@ impl<'a> Run<'a> {
 
     /// Why a case cannot run: the step that had to capture a value for it did not pass.
     pub(super) fn missing_value(&self, case: &Case) -> Option<String> {
-        let What::Send(send) = &case.what else {
+        let What::Requests(requests) = &case.what else {
             return None;
         };
-        let mut used = send.trials().flat_map(variables_of);
+        let mut used = requests.trials().flat_map(variables_of);
         used.find(|name| !self.captured.contains_key(name))
             .map(|name| format!("the step that captures ${{{name}}} did not pass"))
     }
 
     pub(super) fn case(&mut self, case: &Case, host: &mut dyn Host) -> Result<Verdict, HostError> {
         let judged = match &case.what {
-            What::Send(send) => self.send(case, send, host)?,
+            What::Requests(requests) => self.send(case, requests, host)?,
             What::Weights(weights) => self.weights(case, weights, host)?,
             What::Unjudged => {
                 let reason = "sends nothing that a host answers".to_owned();
@@ -103,18 +103,23 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn send(&mut self, case: &Case, send: &Send, host: &mut dyn Host) -> Result<Judged, HostError> {
-        let mut send = send.clone();
-        fill(&mut send, &self.captured);
-        let judged = match &send.until {
-            Until::Times(times) => self.repeat(case, &send, *times, host)?,
-            Until::Eventually(until) => self.eventually(case, &send, until, host)?,
+    fn send(
+        &mut self,
+        case: &Case,
+        requests: &Requests,
+        host: &mut dyn Host,
+    ) -> Result<Judged, HostError> {
+        let mut requests = requests.clone();
+        fill(&mut requests, &self.captured);
+        let judged = match &requests.until {
+            Until::Times(times) => self.repeat(case, &requests, *times, host)?,
+            Until::Eventually(until) => self.eventually(case, &requests, until, host)?,
         };
-        Ok(judged.and_then(|last| self.capture(&send, last)))
+        Ok(judged.and_then(|last| self.capture(&requests, last)))
     }
 
-    fn capture(&mut self, send: &Send, mut last: Answered) -> Judged {
-        for (name, from) in &send.capture {
+    fn capture(&mut self, requests: &Requests, mut last: Answered) -> Judged {
+        for (name, from) in &requests.capture {
             let value = match from {
                 Capture::Header(header) => header_text(&last.answer.headers, header),
                 Capture::Cookie(cookie) => cookie_value(&last.answer.headers, cookie),
@@ -135,13 +140,13 @@ impl<'a> Run<'a> {
     fn repeat(
         &self,
         case: &Case,
-        send: &Send,
+        requests: &Requests,
         times: u32,
         host: &mut dyn Host,
     ) -> Result<Judged, HostError> {
         let mut attempt = 1;
         loop {
-            let answered = self.any_of(case, send, host)?;
+            let answered = self.any_of(case, requests, host)?;
             if attempt == times || !answered.fits() {
                 return Ok(answered.judged((times > 1).then_some(attempt)));
             }
@@ -152,13 +157,13 @@ impl<'a> Run<'a> {
     fn eventually(
         &self,
         case: &Case,
-        send: &Send,
+        requests: &Requests,
         until: &Eventually,
         host: &mut dyn Host,
     ) -> Result<Judged, HostError> {
         let mut attempt = 1;
         loop {
-            let answered = self.any_of(case, send, host)?;
+            let answered = self.any_of(case, requests, host)?;
             let status = answered.answer.status;
             let got = format!("request {attempt}, status {status}");
             if self.is_awaited(until.awaited, &answered.answer) {
@@ -200,13 +205,18 @@ impl<'a> Run<'a> {
 
     /// Sends once and compares with each alternative; those with the first one's request
     /// share its answer. If none fits, the first is reported.
-    fn any_of(&self, case: &Case, send: &Send, host: &mut dyn Host) -> Result<Answered, HostError> {
-        let first = self.once(case, &send.trial, host)?;
+    fn any_of(
+        &self,
+        case: &Case,
+        requests: &Requests,
+        host: &mut dyn Host,
+    ) -> Result<Answered, HostError> {
+        let first = self.once(case, &requests.trial, host)?;
         if first.fits() {
             return Ok(first);
         }
-        for other in &send.or {
-            let answered = if other.request == send.trial.request {
+        for other in &requests.or {
+            let answered = if other.request == requests.trial.request {
                 self.judged(other, first.exchange.clone(), first.answer.clone())
             } else {
                 self.once(case, other, host)?

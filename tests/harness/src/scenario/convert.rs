@@ -2,14 +2,16 @@
 //!
 //! Errors are a field path, relative to the entry, and what is wrong with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod asked;
+mod expected;
 
-use super::format::{self, Entry, OneOrMany, Protocol, Unenforced};
+use std::collections::BTreeMap;
+
+use super::format::{self, Entry, Protocol};
 use super::model::{
-    AnsweredBy, Awaited, Capture, Case, Eventually, Expected, ExpectedRequest, GatewayRef,
-    Redirect, Request, Send, SetCookie, Status, Trial, Until, Weights, What,
+    AnsweredBy, Awaited, Capture, Case, Eventually, Expected, GatewayRef, Request, Requests,
+    Status, Trial, Until, Weights, What,
 };
-use super::skip::Feature;
 use crate::exchange;
 
 /// Field and problem.
@@ -42,8 +44,7 @@ pub(super) fn case(
         (None, Some(only), None) | (None, None, Some(only)) => format!("{number} {only}"),
         (None, None, None) => number.to_string(),
     };
-    let mut features = BTreeSet::new();
-    collect_features(&entry, &mut features);
+    let features = asked::features(&entry);
     let skip = entry.skip.clone();
     let what = what(entry, defaults)?;
     Ok(Case {
@@ -54,46 +55,6 @@ pub(super) fn case(
         features,
         skip,
     })
-}
-
-fn collect_features(entry: &Entry, features: &mut BTreeSet<Feature>) {
-    let present = [
-        (entry.websocket.is_some(), Feature::WebSocket),
-        (entry.policy_status.is_some(), Feature::PolicyStatus),
-        (entry.mirror_distribution.is_some(), Feature::Mirror),
-        (entry.mirrored_to.is_some(), Feature::Mirror),
-        (entry.backend_simulation.is_some(), Feature::TimeoutRetry),
-        (entry.backend_response.is_some(), Feature::BackendResponse),
-        (entry.internal_redirect.is_some(), Feature::InternalRedirect),
-        (entry.extension_effects.is_some(), Feature::ExtensionEffects),
-        (entry.same_pod.is_some(), Feature::Pods),
-    ];
-    features.extend(
-        present
-            .into_iter()
-            .filter_map(|(is, feature)| is.then_some(feature)),
-    );
-    let weighted = entry.weights.as_ref().map(|weights| &weights.request);
-    for request in entry.request.iter().chain(weighted) {
-        if request.protocol == Protocol::Https || request.scheme.as_deref() == Some("https") {
-            features.insert(Feature::Tls);
-        }
-        if request.client_address.is_some() {
-            features.insert(Feature::ClientAddress);
-        }
-        if request.effective_client.is_some() && request.effective_client != request.client_address
-        {
-            features.insert(Feature::ClientAddressDetection);
-        }
-    }
-    for nested in entry
-        .grpc
-        .iter()
-        .map(AsRef::as_ref)
-        .chain(entry.any_of.iter().flatten())
-    {
-        collect_features(nested, features);
-    }
 }
 
 fn what(entry: Entry, defaults: &Defaults<'_>) -> Result<What, Wrong> {
@@ -113,7 +74,7 @@ fn what(entry: Entry, defaults: &Defaults<'_>) -> Result<What, Wrong> {
         .map(|(name, from)| Ok((name.clone(), capture(name, from)?)))
         .collect::<Result<_, Wrong>>()?;
     let (trial, or) = trials(entry, defaults)?;
-    Ok(What::Send(Send {
+    Ok(What::Requests(Requests {
         trial,
         or,
         until,
@@ -165,17 +126,17 @@ fn capture(name: &str, from: &str) -> Result<Capture, Wrong> {
     )
 }
 
-/// The alternatives of an entry; without `anyOf`, itself. A request above `anyOf` is that of the
-/// alternatives which state none.
+/// The alternatives of an entry; without `anyOf`, itself. What the alternatives share may be
+/// stated once, above them.
 fn trials(mut entry: Entry, defaults: &Defaults<'_>) -> Result<(Trial, Vec<Trial>), Wrong> {
     let Some(alternatives) = entry.any_of.take() else {
-        return Ok((single(entry, None, defaults)?, Vec::new()));
+        return Ok((single(entry, defaults)?, Vec::new()));
     };
     let mut trials = alternatives
         .into_iter()
         .enumerate()
         .map(|(i, alternative)| {
-            single(alternative, entry.request.as_ref(), defaults)
+            single(inheriting(alternative, &entry), defaults)
                 .map_err(|(field, problem)| (format!("anyOf[{i}].{field}"), problem))
         });
     match trials.next() {
@@ -184,16 +145,27 @@ fn trials(mut entry: Entry, defaults: &Defaults<'_>) -> Result<(Trial, Vec<Trial
     }
 }
 
-fn single(
-    mut entry: Entry,
-    shared: Option<&format::Request>,
-    defaults: &Defaults<'_>,
-) -> Result<Trial, Wrong> {
+fn inheriting(mut alternative: Entry, from: &Entry) -> Entry {
+    if let Some(grpc) = alternative.grpc.take() {
+        return inheriting(*grpc, from);
+    }
+    alternative.request = alternative.request.or_else(|| from.request.clone());
+    alternative.response = alternative.response.or_else(|| from.response.clone());
+    alternative.expected_request = alternative
+        .expected_request
+        .or_else(|| from.expected_request.clone());
+    if alternative.backend.is_some() {
+        alternative.namespace = alternative.namespace.or_else(|| from.namespace.clone());
+    }
+    alternative
+}
+
+fn single(mut entry: Entry, defaults: &Defaults<'_>) -> Result<Trial, Wrong> {
     if let Some(grpc) = entry.grpc.take() {
-        return single(*grpc, shared, defaults)
+        return single(*grpc, defaults)
             .map_err(|(field, problem)| (format!("grpc.{field}"), problem));
     }
-    let Some(sent) = entry.request.take().or_else(|| shared.cloned()) else {
+    let Some(sent) = entry.request.take() else {
         return wrong(
             "request",
             "missing: the case is of no kind that sends nothing",
@@ -203,17 +175,15 @@ fn single(
         return wrong("response", "missing");
     };
     let request = request(sent, entry.backend_set_response_headers.clone());
-    let mut expected = response_expected(response, !defaults.steps)?;
+    let mut expected = expected::response(response, !defaults.steps)?;
     expected.first_header_value_only |= entry.first_header_value_only;
-    expected.redirect = entry
-        .redirect_request
-        .take()
-        .map(redirect)
-        .or(expected.redirect);
-    expected.answered_by = answered_by(&entry);
+    if let Some(stated) = entry.redirect_request.take() {
+        expected.redirect = Some(expected::redirect(stated));
+    }
+    expected.answered_by = expected::answered_by(&entry);
     expected.request = match entry.expected_request {
-        Some(stated) => Some(expected_request(stated, &expected.status)),
-        None if defaults.steps && awaits_echo(&expected) => Some(as_sent(&request)),
+        Some(stated) => Some(expected::request(stated, &expected.status)),
+        None if defaults.steps && awaits_echo(&expected) => Some(expected::as_sent(&request)),
         None => None,
     };
     Ok(Trial { request, expected })
@@ -250,154 +220,12 @@ fn request(stated: format::Request, backend_response_headers: BTreeMap<String, S
     }
 }
 
-fn response_expected(stated: format::Response, on_success_only: bool) -> Result<Expected, Wrong> {
-    let status = status(&stated)?;
-    let enforced = |part| !stated.unenforced.contains(&part);
-    let (compare, compare_absence) = (
-        enforced(Unenforced::Headers),
-        enforced(Unenforced::AbsentHeaders),
-    );
-    Ok(Expected {
-        status,
-        headers_on_success_only: on_success_only,
-        headers: if compare {
-            stated.headers
-        } else {
-            BTreeMap::new()
-        },
-        valid_header_values: stated.valid_header_values,
-        ignore_whitespace: stated.ignore_whitespace,
-        first_header_value_only: stated.first_header_value_only,
-        absent_headers: if compare_absence {
-            stated.absent_headers
-        } else {
-            Vec::new()
-        },
-        headers_present: stated.headers_present,
-        headers_contain: stated
-            .headers_contain
-            .into_iter()
-            .map(|(name, texts)| match texts {
-                OneOrMany::One(text) => (name, vec![text]),
-                OneOrMany::Many(texts) => (name, texts),
-            })
-            .collect(),
-        cookies_present: stated.cookies_present,
-        set_cookie: stated.set_cookie.map(set_cookie),
-        body: stated.body,
-        body_not: stated
-            .body_not
-            .into_iter()
-            .chain(stated.body_not_in)
-            .collect(),
-        redirect: stated.redirect_request.map(redirect),
-        request: None,
-        answered_by: AnsweredBy::Unstated,
-    })
-}
-
-fn status(stated: &format::Response) -> Result<Status, Wrong> {
-    match (&stated.status_codes, stated.grpc_status_code) {
-        (Some(codes), None) if !codes.is_empty() => Ok(Status::Http(
-            codes.iter().chain(&stated.also_accepted).copied().collect(),
-        )),
-        (None, Some(code)) => Ok(Status::Grpc {
-            code,
-            name: stated.grpc_status.clone().unwrap_or_default(),
-            http_equivalents: stated.http_status_equivalent.clone(),
-        }),
-        _ => wrong("response", "needs either statusCodes or grpcStatusCode"),
-    }
-}
-
-fn answered_by(entry: &Entry) -> AnsweredBy {
-    if entry.answered_by_gateway {
-        return AnsweredBy::Gateway;
-    }
-    let names: Vec<_> = match &entry.backend {
-        Some(backend) => backend.iter().cloned().collect(),
-        None => entry.backend_one_of.clone().unwrap_or_default(),
-    };
-    if names.is_empty() && entry.namespace.is_none() {
-        return AnsweredBy::Unstated;
-    }
-    AnsweredBy::Backend {
-        namespace: entry.namespace.clone(),
-        names,
-    }
-}
-
-fn redirect(stated: format::RedirectRequest) -> Redirect {
-    let ports = stated.allowed_ports.or_else(|| {
-        stated
-            .port
-            .filter(|port| !port.is_empty())
-            .map(|port| vec![port])
-    });
-    Redirect {
-        scheme: stated.scheme,
-        host: stated.host,
-        ports,
-        path: stated.path,
-    }
-}
-
-/// Where a test states the request that the backend must see, a missing method means GET; gRPC is
-/// always POST.
-fn expected_request(stated: format::ExpectedRequest, status: &Status) -> ExpectedRequest {
-    let method = match status {
-        Status::Http(_) => Some(stated.method.unwrap_or_else(|| "GET".to_owned())),
-        Status::Grpc { .. } => stated.method,
-    };
-    ExpectedRequest {
-        host: stated.host,
-        method,
-        path: stated.path,
-        headers: stated.headers,
-        absent_headers: stated.absent_headers,
-    }
-}
-
-fn as_sent(request: &Request) -> ExpectedRequest {
-    ExpectedRequest {
-        host: (!request.host.is_empty()).then(|| request.host.clone()),
-        method: Some(request.method.clone()),
-        path: Some(request.path.clone()),
-        headers: request.headers.clone(),
-        absent_headers: Vec::new(),
-    }
-}
-
-fn set_cookie(stated: format::SetCookie) -> SetCookie {
-    let flag = |on: bool| on.then(String::new);
-    let attributes = [
-        ("httponly", stated.http_only.map(flag)),
-        ("secure", stated.secure.map(flag)),
-        (
-            "max-age",
-            stated.max_age.map(|age| age.map(|age| age.to_string())),
-        ),
-        ("path", stated.path),
-        ("samesite", stated.same_site),
-        ("domain", stated.domain),
-        ("expires", stated.expires),
-    ];
-    SetCookie {
-        name: stated.name,
-        quoted: stated.quoted_value,
-        attributes: attributes
-            .into_iter()
-            .filter_map(|(name, wanted)| Some((name, wanted?)))
-            .collect(),
-    }
-}
-
 fn weights(stated: format::Weights) -> Result<Weights, Wrong> {
     let nested = |(field, problem)| (format!("weights.{field}"), problem);
     if stated.requests == 0 || stated.attempts == 0 {
         return wrong("weights", "requests and attempts must be at least 1");
     }
-    let mut expected = response_expected(stated.response, true).map_err(nested)?;
+    let mut expected = expected::response(stated.response, true).map_err(nested)?;
     expected.answered_by = AnsweredBy::Backend {
         namespace: Some(stated.namespace.clone()),
         names: stated.expected.keys().cloned().collect(),

@@ -46,7 +46,7 @@ pub struct InvalidFile {
     #[source_code]
     pub text: NamedSource<String>,
     /// The place in it.
-    #[label("{problem}")]
+    #[label]
     pub place: SourceSpan,
 }
 

@@ -71,7 +71,7 @@ pub struct Case {
 #[derive(Debug, Clone)]
 pub enum What {
     /// A request, over HTTP or gRPC.
-    Send(Send),
+    Requests(Requests),
     /// Many requests, and their distribution.
     Weights(Weights),
     /// WebSocket frames, mirrored copies or a policy's status: nothing that a host answers.
@@ -81,7 +81,7 @@ pub enum What {
 
 /// A request, and what each of its answers must be.
 #[derive(Debug, Clone)]
-pub struct Send {
+pub struct Requests {
     /// The request and what must come back.
     pub trial: Trial,
     /// Others: an answer fits if it fits one of all.
@@ -92,7 +92,7 @@ pub struct Send {
     pub capture: BTreeMap<String, Capture>,
 }
 
-impl Send {
+impl Requests {
     /// All alternatives.
     pub fn trials(&self) -> impl Iterator<Item = &Trial> {
         std::iter::once(&self.trial).chain(&self.or)

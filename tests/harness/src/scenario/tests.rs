@@ -1,12 +1,12 @@
+mod skip;
+
 use std::fs;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
 
 use super::model::{AnsweredBy, Awaited, Capture, ExpectedRequest, Status, Until, What};
-use super::skip::{Feature, reason};
 use super::*;
-use crate::host::HostKind;
 
 const MANIFESTS: &str = "kind: Gateway\nmetadata: {namespace: infra, name: gw}\n";
 
@@ -44,9 +44,9 @@ fn steps(entries: &str) -> String {
     format!("name: t\ngateway: {{namespace: infra, name: gw}}\nsteps:\n{entries}")
 }
 
-fn sent(case: &Case) -> &model::Send {
+fn sent(case: &Case) -> &model::Requests {
     match &case.what {
-        What::Send(send) => send,
+        What::Requests(requests) => requests,
         other => panic!("not a request: {other:?}"),
     }
 }
@@ -138,13 +138,39 @@ fn any_of_takes_the_request_above_it() {
          request: {path: /shared}\n  anyOf:\n  - response: {statusCodes: [200]}\n    backend: one\n  \
          - request: {path: /own}\n    response: {statusCodes: [500]}\n",
     );
-    let send = sent(&scenario.cases[0]);
-    let paths: Vec<_> = send
+    let requests = sent(&scenario.cases[0]);
+    let paths: Vec<_> = requests
         .trials()
         .map(|trial| trial.request.path.as_str())
         .collect();
     assert_eq!(paths, ["/shared", "/own"]);
-    assert!(matches!(send.until, Until::Times(3)));
+    assert!(matches!(requests.until, Until::Times(3)));
+}
+
+#[test]
+fn any_of_shares_what_is_stated_above_it() {
+    let scenario = loaded(
+        "name: t\ngateway: {namespace: n, name: g}\ncases:\n- name: a\n  request: {path: /}\n  \
+         response: {statusCodes: [200]}\n  namespace: n\n  anyOf:\n  - backend: one\n  \
+         - response: {statusCodes: [500]}\n",
+    );
+    let expected: Vec<_> = sent(&scenario.cases[0])
+        .trials()
+        .map(|trial| &trial.expected)
+        .collect();
+    let one = AnsweredBy::Backend {
+        namespace: Some("n".to_owned()),
+        names: vec!["one".to_owned()],
+    };
+    assert_eq!(
+        (&expected[0].status, &expected[0].answered_by),
+        (&Status::Http(vec![200]), &one)
+    );
+    let none = AnsweredBy::Unstated;
+    assert_eq!(
+        (&expected[1].status, &expected[1].answered_by),
+        (&Status::Http(vec![500]), &none)
+    );
 }
 
 #[test]
@@ -171,10 +197,10 @@ fn a_step_waits_and_captures() {
          response: {statusCodes: [429]}\n  capture: {a: response.headers.X, b: response.cookies.Y}\n\
          - request: {path: '/${a}'}\n  response: {statusCodes: [200]}\n",
     ));
-    let send = sent(&scenario.cases[0]);
-    assert_eq!(send.capture["a"], Capture::Header("X".to_owned()));
-    assert_eq!(send.capture["b"], Capture::Cookie("Y".to_owned()));
-    match &send.until {
+    let requests = sent(&scenario.cases[0]);
+    assert_eq!(requests.capture["a"], Capture::Header("X".to_owned()));
+    assert_eq!(requests.capture["b"], Capture::Cookie("Y".to_owned()));
+    match &requests.until {
         Until::Eventually(until) => {
             assert_eq!(until.awaited, Awaited::Status(429));
             assert_eq!((until.within, until.at), (4, Some(3)));
@@ -308,126 +334,4 @@ fn a_service_is_known_by_its_selector() {
     assert_eq!(backends.behind("n", "s"), "v1");
     assert_eq!(backends.behind("n", "manual"), "v2");
     assert_eq!(backends.behind("other", "s"), "s");
-}
-
-/// The reason to skip the only case, on the core host.
-fn skipped(cases: &str, manifests: &str) -> Option<String> {
-    let dir = folder(cases, manifests);
-    let scenario = load(dir.path()).unwrap().remove(0);
-    reason(&scenario, &scenario.cases[0], HostKind::Core)
-}
-
-#[test]
-fn what_cannot_be_judged_is_skipped() {
-    let plain = one_case("");
-    let with = |more: &str| one_case(&format!("  {more}\n"));
-    let top = |line: &str| format!("{line}\n{plain}");
-    let only = |kind: &str| {
-        format!("name: t\ngateway: {{namespace: n, name: g}}\ncases:\n- name: a\n  {kind}\n")
-    };
-    let cases = [
-        (
-            plain.replace("{path: /}", "{path: /, protocol: https}"),
-            Feature::Tls,
-        ),
-        (
-            plain.replace("{path: /}", "{path: /, scheme: https}"),
-            Feature::Tls,
-        ),
-        (only("websocket: {path: /ws}"), Feature::WebSocket),
-        (only("policyStatus: {}"), Feature::PolicyStatus),
-        (only("mirrorDistribution: {requests: 9}"), Feature::Mirror),
-        (with("mirroredTo: [{name: b}]"), Feature::Mirror),
-        (
-            with("backendSimulation: {delay: 1s}"),
-            Feature::TimeoutRetry,
-        ),
-        (with("backendResponse: {}"), Feature::BackendResponse),
-        (with("internalRedirect: {}"), Feature::InternalRedirect),
-        (with("extensionEffects: {}"), Feature::ExtensionEffects),
-        (with("samePod: label"), Feature::Pods),
-        (
-            plain.replace(
-                "{path: /}",
-                "{path: /, clientAddress: 10.0.0.1, effectiveClient: 10.0.0.2}",
-            ),
-            Feature::ClientAddressDetection,
-        ),
-        (top("group: mirror"), Feature::Mirror),
-        (top("group: timeout/retry"), Feature::TimeoutRetry),
-        (top("group: backend"), Feature::BackendProtocol),
-        (top("needs: local-rate-limit"), Feature::LocalRateLimit),
-        (
-            top("needs: global-rate-limit-service"),
-            Feature::GlobalRateLimit,
-        ),
-    ];
-    for (yaml, feature) in cases {
-        let reason = feature.lacking_on(HostKind::Core);
-        assert_eq!(skipped(&yaml, MANIFESTS).as_deref(), reason, "{yaml}");
-        assert!(reason.is_some());
-    }
-    assert_eq!(skipped(&plain, MANIFESTS), None);
-    assert_eq!(
-        skipped(&top("group: matching\nneeds: none"), MANIFESTS),
-        None
-    );
-}
-
-#[test]
-fn policies_in_the_manifests_skip_all_cases() {
-    let cases = [
-        ("kind: SecurityPolicy\nspec: {jwt: {}}", Feature::Jwt),
-        (
-            "kind: SecurityPolicy\nspec: {basicAuth: {}}",
-            Feature::EnvoyGatewayPolicy,
-        ),
-        (
-            "kind: BackendTrafficPolicy\nspec: {rateLimit: {local: {}}}",
-            Feature::LocalRateLimit,
-        ),
-        (
-            "kind: BackendTrafficPolicy\nspec: {rateLimit: {global: {}}}",
-            Feature::GlobalRateLimit,
-        ),
-        (
-            "kind: BackendTrafficPolicy\nspec: {loadBalancer: {consistentHash: {}}}",
-            Feature::ConsistentHash,
-        ),
-        (
-            "kind: ClientTrafficPolicy\nspec: {}",
-            Feature::EnvoyGatewayPolicy,
-        ),
-        ("kind: HTTPRouteFilter\nspec: {}", Feature::HttpRouteFilter),
-        (
-            "kind: HTTPRoute\nspec: {rules: [{sessionPersistence: {}}]}",
-            Feature::SessionPersistence,
-        ),
-    ];
-    for (manifests, feature) in cases {
-        let expected = feature.lacking_on(HostKind::Core);
-        assert_eq!(
-            skipped(&one_case(""), manifests).as_deref(),
-            expected,
-            "{manifests}"
-        );
-    }
-    let routes = "kind: HTTPRoute\nspec: {rules: [{backendRefs: []}]}";
-    assert_eq!(skipped(&one_case(""), routes), None);
-}
-
-#[test]
-fn a_skip_may_hold_for_one_host_only() {
-    let stated = loaded(&one_case("  skip: {envoy: takes an hour}\n"));
-    let on = |scenario: &Scenario, host| reason(scenario, &scenario.cases[0], host);
-    assert_eq!(
-        on(&stated, HostKind::Envoy).as_deref(),
-        Some("takes an hour")
-    );
-    assert_eq!(on(&stated, HostKind::Wasmtime), None);
-
-    let address = one_case("").replace("{path: /}", "{path: /, clientAddress: 10.0.0.1}");
-    let address = loaded(&address);
-    assert!(on(&address, HostKind::Envoy).is_some());
-    assert_eq!(on(&address, HostKind::Core), None);
 }

@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Case, Send, Trial, What};
+use super::model::{Case, Requests, Trial, What};
 
 /// Values by name.
 pub(crate) type Captured = BTreeMap<String, String>;
 
 /// Refuses a case that uses a value which no earlier one captures.
 pub(super) fn check(case: Case, earlier: &[Case]) -> Result<Case, (String, String)> {
-    let What::Send(send) = &case.what else {
+    let What::Requests(requests) = &case.what else {
         return Ok(case);
     };
     let captures = |case: &Case, name: &str| match &case.what {
-        What::Send(send) => send.capture.contains_key(name),
+        What::Requests(requests) => requests.capture.contains_key(name),
         _ => false,
     };
-    for name in send.trials().flat_map(variables_of) {
+    for name in requests.trials().flat_map(variables_of) {
         if !earlier.iter().any(|case| captures(case, &name)) {
             let problem = format!("no earlier step captures ${{{name}}}");
             return Err(("request".to_owned(), problem));
@@ -36,8 +36,8 @@ pub(crate) fn variables_of(trial: &Trial) -> Vec<String> {
 }
 
 /// Puts the values into what is sent, and into what the backend must see of it.
-pub(crate) fn fill(send: &mut Send, captured: &Captured) {
-    for trial in std::iter::once(&mut send.trial).chain(&mut send.or) {
+pub(crate) fn fill(requests: &mut Requests, captured: &Captured) {
+    for trial in std::iter::once(&mut requests.trial).chain(&mut requests.or) {
         let request = &mut trial.request;
         put(&mut request.host, captured);
         put(&mut request.path, captured);

@@ -1,0 +1,125 @@
+use super::super::skip::{Feature, reason};
+use super::*;
+use crate::host::HostKind;
+
+/// The reason to skip the only case, on the core host.
+fn skipped(cases: &str, manifests: &str) -> Option<String> {
+    let dir = folder(cases, manifests);
+    let scenario = load(dir.path()).unwrap().remove(0);
+    reason(&scenario, &scenario.cases[0], HostKind::Core)
+}
+
+#[test]
+fn what_cannot_be_judged_is_skipped() {
+    let plain = one_case("");
+    let with = |more: &str| one_case(&format!("  {more}\n"));
+    let top = |line: &str| format!("{line}\n{plain}");
+    let only = |kind: &str| {
+        format!("name: t\ngateway: {{namespace: n, name: g}}\ncases:\n- name: a\n  {kind}\n")
+    };
+    let cases = [
+        (
+            plain.replace("{path: /}", "{path: /, protocol: https}"),
+            Feature::Tls,
+        ),
+        (
+            plain.replace("{path: /}", "{path: /, scheme: https}"),
+            Feature::Tls,
+        ),
+        (only("websocket: {path: /ws}"), Feature::WebSocket),
+        (only("policyStatus: {}"), Feature::PolicyStatus),
+        (only("mirrorDistribution: {requests: 9}"), Feature::Mirror),
+        (with("mirroredTo: [{name: b}]"), Feature::Mirror),
+        (
+            with("backendSimulation: {delay: 1s}"),
+            Feature::TimeoutRetry,
+        ),
+        (with("backendResponse: {}"), Feature::BackendResponse),
+        (with("internalRedirect: {}"), Feature::InternalRedirect),
+        (with("extensionEffects: {}"), Feature::ExtensionEffects),
+        (with("samePod: label"), Feature::Pods),
+        (
+            plain.replace(
+                "{path: /}",
+                "{path: /, clientAddress: 10.0.0.1, effectiveClient: 10.0.0.2}",
+            ),
+            Feature::ClientAddressDetection,
+        ),
+        (top("group: mirror"), Feature::Mirror),
+        (top("group: timeout/retry"), Feature::TimeoutRetry),
+        (top("group: backend"), Feature::BackendProtocol),
+        (top("needs: local-rate-limit"), Feature::LocalRateLimit),
+        (
+            top("needs: global-rate-limit-service"),
+            Feature::GlobalRateLimit,
+        ),
+    ];
+    for (yaml, feature) in cases {
+        let reason = feature.lacking_on(HostKind::Core);
+        assert_eq!(skipped(&yaml, MANIFESTS).as_deref(), reason, "{yaml}");
+        assert!(reason.is_some());
+    }
+    assert_eq!(skipped(&plain, MANIFESTS), None);
+    assert_eq!(
+        skipped(&top("group: matching\nneeds: none"), MANIFESTS),
+        None
+    );
+}
+
+#[test]
+fn policies_in_the_manifests_skip_all_cases() {
+    let cases = [
+        ("kind: SecurityPolicy\nspec: {jwt: {}}", Feature::Jwt),
+        (
+            "kind: SecurityPolicy\nspec: {basicAuth: {}}",
+            Feature::EnvoyGatewayPolicy,
+        ),
+        (
+            "kind: BackendTrafficPolicy\nspec: {rateLimit: {local: {}}}",
+            Feature::LocalRateLimit,
+        ),
+        (
+            "kind: BackendTrafficPolicy\nspec: {rateLimit: {global: {}}}",
+            Feature::GlobalRateLimit,
+        ),
+        (
+            "kind: BackendTrafficPolicy\nspec: {loadBalancer: {consistentHash: {}}}",
+            Feature::ConsistentHash,
+        ),
+        (
+            "kind: ClientTrafficPolicy\nspec: {}",
+            Feature::EnvoyGatewayPolicy,
+        ),
+        ("kind: HTTPRouteFilter\nspec: {}", Feature::HttpRouteFilter),
+        (
+            "kind: HTTPRoute\nspec: {rules: [{sessionPersistence: {}}]}",
+            Feature::SessionPersistence,
+        ),
+    ];
+    for (manifests, feature) in cases {
+        let expected = feature.lacking_on(HostKind::Core);
+        assert_eq!(
+            skipped(&one_case(""), manifests).as_deref(),
+            expected,
+            "{manifests}"
+        );
+    }
+    let routes = "kind: HTTPRoute\nspec: {rules: [{backendRefs: []}]}";
+    assert_eq!(skipped(&one_case(""), routes), None);
+}
+
+#[test]
+fn a_skip_may_hold_for_one_host_only() {
+    let stated = loaded(&one_case("  skip: {envoy: takes an hour}\n"));
+    let on = |scenario: &Scenario, host| reason(scenario, &scenario.cases[0], host);
+    assert_eq!(
+        on(&stated, HostKind::Envoy).as_deref(),
+        Some("takes an hour")
+    );
+    assert_eq!(on(&stated, HostKind::Wasmtime), None);
+
+    let address = one_case("").replace("{path: /}", "{path: /, clientAddress: 10.0.0.1}");
+    let address = loaded(&address);
+    assert!(on(&address, HostKind::Envoy).is_some());
+    assert_eq!(on(&address, HostKind::Core), None);
+}
