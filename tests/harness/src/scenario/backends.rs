@@ -79,7 +79,6 @@ fn feature(document: &Value) -> Option<Feature> {
             .iter()
             .any(|rule| rule.get("sessionPersistence").is_some())
             .then_some(Feature::SessionPersistence),
-        "HTTPRouteFilter" => Some(Feature::HttpRouteFilter),
         "SecurityPolicy" if has("/spec/jwt") => Some(Feature::Jwt),
         "BackendTrafficPolicy" if has("/spec/loadBalancer/consistentHash") => {
             Some(Feature::ConsistentHash)

@@ -41,8 +41,6 @@ pub enum Feature {
     InternalRedirect,
     /// Filters besides the Wasm ones.
     ExtensionEffects,
-    /// HTTPRouteFilter.
-    HttpRouteFilter,
     /// Another policy of Envoy Gateway.
     EnvoyGatewayPolicy,
     /// A client address taken from `X-Forwarded-For`.
@@ -71,7 +69,6 @@ impl Feature {
             Self::BackendResponse => "the backend only echoes",
             Self::InternalRedirect => "internal redirects are Envoy's own",
             Self::ExtensionEffects => "only Wasm extensions are run",
-            Self::HttpRouteFilter => "HTTPRouteFilter is not judged yet",
             Self::EnvoyGatewayPolicy => "a native policy of Envoy Gateway is not replayed",
             Self::ClientAddressDetection => "client addresses from X-Forwarded-For are Envoy's own",
             Self::ClientAddress => match host {

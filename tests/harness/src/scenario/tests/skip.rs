@@ -90,7 +90,6 @@ fn policies_in_the_manifests_skip_all_cases() {
             "kind: ClientTrafficPolicy\nspec: {}",
             Feature::EnvoyGatewayPolicy,
         ),
-        ("kind: HTTPRouteFilter\nspec: {}", Feature::HttpRouteFilter),
         (
             "kind: HTTPRoute\nspec: {rules: [{sessionPersistence: {}}]}",
             Feature::SessionPersistence,
