@@ -58,16 +58,13 @@ pub(crate) fn resolve(
             "a reference to a Service needs a port".to_owned(),
         ));
     };
-    let ports = tcp_ports(&service.value);
-    let entry = ports.iter().find(|entry| entry.port == i32::from(port));
-    // A name in the DNS needs no ports of its own: it has whichever its host serves.
-    if entry.is_none() && !(ports.is_empty() && is_external(&service.value)) {
-        return Err((
+    let h2c = is_h2c(&service.value, port).ok_or_else(|| {
+        (
             "BackendNotFound",
             format!("Service {namespace}/{name} has no port {port}"),
-        ));
-    }
-    let http2 = route.value.kind == RouteKind::GRPCRoute || entry.is_some_and(|port| is_h2c(port));
+        )
+    })?;
+    let http2 = h2c || route.value.kind == RouteKind::GRPCRoute;
     let (namespace, service) = (namespace.to_owned(), name.clone());
     Ok(Resolved {
         namespace,
@@ -99,23 +96,31 @@ fn granted(manifests: &Manifests, kind: &str, from: &str, to: &str, service: &st
     })
 }
 
-fn tcp_ports(service: &Service) -> Vec<&ServicePort> {
-    let ports = service
-        .spec
+/// Whether the port is spoken to in HTTP/2; `None` if the Service has no such port. A Service
+/// without any that is a name in the DNS has whichever its host serves.
+fn is_h2c(service: &Service, port: u16) -> Option<bool> {
+    let spec = service.spec.as_ref();
+    let mut ports = spec
         .iter()
-        .flat_map(|spec| spec.ports.iter().flatten());
+        .flat_map(|spec| spec.ports.iter().flatten())
+        .filter(|one| is_tcp(one))
+        .peekable();
+    let external = spec.and_then(|spec| spec.type_.as_deref()) == Some("ExternalName");
+    if external && ports.peek().is_none() {
+        return Some(false);
+    }
     ports
-        .filter(|port| port.protocol.as_deref().unwrap_or("TCP") == "TCP")
-        .collect()
+        .find(|one| one.port == i32::from(port))
+        .map(speaks_h2c)
 }
 
-fn is_external(service: &Service) -> bool {
-    service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("ExternalName")
+fn is_tcp(port: &ServicePort) -> bool {
+    port.protocol.as_deref().unwrap_or("TCP") == "TCP"
 }
 
 /// The protocols that Envoy Gateway speaks to in HTTP/2 (1.9, `resolveBackendProtocol` in
 /// `internal/gatewayapi/route.go`).
-fn is_h2c(port: &ServicePort) -> bool {
+fn speaks_h2c(port: &ServicePort) -> bool {
     let protocol = port.app_protocol.as_deref();
     matches!(
         protocol,

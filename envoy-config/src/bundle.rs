@@ -3,7 +3,7 @@
 use crate::attach::{self, Attachment, Listener, Protocol};
 use crate::convert::{Converted, convert};
 use crate::manifest::model::{GatewaySpec, Object, Route};
-use crate::manifest::{Class, Document, Manifests};
+use crate::manifest::{Document, Manifests, ObjectKind};
 use crate::report::{Report, Severity};
 use gateway_filter_sdk::route::spec::{
     ListenerSpec, Metadata, RouteKind, RouteMatchSpec, RouteSpec,
@@ -127,12 +127,12 @@ pub fn bundle(manifests: &Manifests) -> Bundle {
 
 fn report_unused(manifests: &Manifests, report: &mut Report) {
     for document in manifests.documents() {
-        match document.class() {
-            Class::Kept => {
+        match document.object_kind() {
+            ObjectKind::Kept => {
                 let message = "not used yet".to_owned();
                 report.ignore(document, "", Severity::Note, message);
             }
-            Class::Unknown => {
+            ObjectKind::Unknown => {
                 let group = document.group();
                 let message = format!("ignored: the kind {group}/{} is not known", document.kind());
                 report.ignore(document, "", Severity::Warning, message);

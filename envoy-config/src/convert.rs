@@ -135,13 +135,7 @@ impl Converter<'_> {
                 ..RuleSpec::default()
             };
         };
-        for (feature, present) in [
-            ("timeouts", rule.timeouts.is_some()),
-            ("retry", rule.retry.is_some()),
-            ("sessionPersistence", rule.session_persistence.is_some()),
-        ] {
-            native.extend(present.then_some(feature));
-        }
+        native.extend(native_features(rule));
         let matches = and(matches, &conditions, self.route.value.kind);
         let mut backend_refs = Vec::new();
         for (number, backend) in rule.backend_refs.iter().flatten().enumerate() {
@@ -281,6 +275,18 @@ impl Converter<'_> {
             }
         }
     }
+}
+
+/// The fields of a rule that Envoy's own routes take care of.
+fn native_features(rule: &Rule) -> impl Iterator<Item = &'static str> {
+    let fields = [
+        ("timeouts", rule.timeouts.is_some()),
+        ("retry", rule.retry.is_some()),
+        ("sessionPersistence", rule.session_persistence.is_some()),
+    ];
+    fields
+        .into_iter()
+        .filter_map(|(feature, present)| present.then_some(feature))
 }
 
 /// "When both HTTPRouteRule.Matches and HTTPRouteFilter.Matches are set, the effective matching is

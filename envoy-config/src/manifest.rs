@@ -11,7 +11,7 @@ pub use document::Document;
 
 use crate::problem::{LoadErrors, Problem, Source};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
-pub(crate) use kinds::{Class, ENVOY_GATEWAY, GATEWAY_API};
+pub(crate) use kinds::{ENVOY_GATEWAY, GATEWAY_API, ObjectKind};
 use miette::NamedSource;
 use model::{GatewaySpec, GrantSpec, ListenerSetSpec, Object, Route};
 use route_filter::HTTPRouteFilterSpec;
@@ -53,7 +53,7 @@ pub fn load(paths: &[PathBuf]) -> Result<Manifests, LoadErrors> {
             Ok(text) => loader.text(&name, &text),
             Err(error) => loader
                 .problems
-                .push(Problem::unreadable(&name, error.to_string())),
+                .push(*Problem::unreadable(&name, error.to_string())),
         }
     }
     loader.finish()
@@ -84,12 +84,12 @@ impl Manifests {
     }
 
     /// Sorts a checked document in, by its kind.
-    fn add(&mut self, document: Arc<Document>) -> Result<(), Problem> {
+    fn add(&mut self, document: Arc<Document>) -> Result<(), Box<Problem>> {
         let full_name = (document.namespace().to_owned(), document.name().to_owned());
-        match document.class() {
-            Class::Gateway => self.gateways.push(Object::read(&document, "spec")?),
-            Class::ListenerSet => self.listener_sets.push(Object::read(&document, "spec")?),
-            Class::Route(kind) => {
+        match document.object_kind() {
+            ObjectKind::Gateway => self.gateways.push(Object::read(&document, "spec")?),
+            ObjectKind::ListenerSet => self.listener_sets.push(Object::read(&document, "spec")?),
+            ObjectKind::Route(kind) => {
                 let Object {
                     document,
                     value: spec,
@@ -99,24 +99,24 @@ impl Manifests {
                     value: Route { kind, spec },
                 });
             }
-            Class::ReferenceGrant => self.grants.push(Object::read(&document, "spec")?),
-            Class::HTTPRouteFilter => {
+            ObjectKind::ReferenceGrant => self.grants.push(Object::read(&document, "spec")?),
+            ObjectKind::HTTPRouteFilter => {
                 self.route_filters
                     .insert(full_name, Object::read(&document, "spec")?);
             }
-            Class::Service => {
+            ObjectKind::Service => {
                 self.services
                     .insert(full_name, Object::read(&document, "")?);
             }
-            Class::ConfigMap => {
+            ObjectKind::ConfigMap => {
                 self.config_maps
                     .insert(full_name, Object::read(&document, "")?);
             }
-            Class::Namespace => {
+            ObjectKind::Namespace => {
                 let labels = document.metadata().labels.clone().unwrap_or_default();
                 self.namespaces.insert(document.name().to_owned(), labels);
             }
-            Class::GatewayClass | Class::Kept | Class::Unknown => {}
+            ObjectKind::GatewayClass | ObjectKind::Kept | ObjectKind::Unknown => {}
         }
         self.documents.push(document);
         Ok(())
@@ -138,25 +138,26 @@ impl Loader {
             Ok(documents) => documents
                 .into_iter()
                 .for_each(|yaml| self.document(&source, yaml)),
-            Err(problem) => self.problems.push(problem),
+            Err(problem) => self.problems.push(*problem),
         }
     }
 
     fn document(&mut self, source: &Source, yaml: yaml::YamlDocument) {
         let document = match Document::new(source, yaml) {
             Ok(document) => Arc::new(document),
-            Err(problem) => return self.problems.push(problem),
+            Err(problem) => return self.problems.push(*problem),
         };
         let place = format!("{}:{}", document.file(), document.position("").line);
         let identity = format!("{} {}", document.group(), document.object());
         if let Some(first) = self.seen.insert(identity, place) {
             let message = format!("defined twice, first at {first}");
-            return self.problems.push(document.problem("", message));
+            return self.problems.push(*document.problem("", message));
         }
         let mut problems = kinds::check(&document);
         if problems.is_empty() {
-            problems.extend(self.manifests.add(document).err());
+            problems.extend(self.manifests.add(document).err().map(|problem| *problem));
         }
+        problems.sort_by_key(|problem| problem.position.map(|position| position.offset));
         self.problems.append(&mut problems);
     }
 

@@ -43,8 +43,8 @@ pub struct Problem {
 
 impl Problem {
     /// A file that could not be read.
-    pub(crate) fn unreadable(file: &str, message: String) -> Self {
-        Self {
+    pub(crate) fn unreadable(file: &str, message: String) -> Box<Self> {
+        Box::new(Self {
             file: file.to_owned(),
             position: None,
             object: None,
@@ -52,26 +52,23 @@ impl Problem {
             message,
             source_code: None,
             label: None,
-        }
+        })
     }
 
     /// A mistake at a place of a file.
-    pub(crate) fn at(source: &Source, position: Position, message: String) -> Self {
-        Self {
-            position: Some(position),
-            source_code: Some(source.clone()),
-            label: Some((position.offset, position.length).into()),
-            ..Self::unreadable(source.name(), message)
-        }
+    pub(crate) fn at(source: &Source, position: Position, message: String) -> Box<Self> {
+        let mut problem = Self::unreadable(source.name(), message);
+        problem.position = Some(position);
+        problem.source_code = Some(source.clone());
+        problem.label = Some((position.offset, position.length).into());
+        problem
     }
 
     /// The same, with the object and field it belongs to.
-    pub(crate) fn in_object(self, object: String, path: &str) -> Self {
-        Self {
-            object: Some(object),
-            path: path.to_owned(),
-            ..self
-        }
+    pub(crate) fn in_object(mut self: Box<Self>, object: String, path: &str) -> Box<Self> {
+        self.object = Some(object);
+        path.clone_into(&mut self.path);
+        self
     }
 }
 

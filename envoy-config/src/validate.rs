@@ -8,12 +8,12 @@ mod route;
 mod route_filter;
 mod syntax;
 
-use crate::manifest::{Class, Document};
+use crate::manifest::{Document, ObjectKind};
 use crate::problem::Problem;
 use serde_json::Value;
 
 /// Everything that is out of bounds in an object of a right shape.
-pub(crate) fn check(document: &Document, class: Class) -> Vec<Problem> {
+pub(crate) fn check(document: &Document, kind: ObjectKind) -> Vec<Problem> {
     let mut checker = Checker {
         document,
         problems: Vec::new(),
@@ -23,11 +23,11 @@ pub(crate) fn check(document: &Document, class: Class) -> Vec<Problem> {
         path: String::new(),
     };
     if let Some(spec) = root.get("spec") {
-        match class {
-            Class::Gateway => listener::gateway(&mut checker, &spec),
-            Class::ListenerSet => listener::listener_set(&mut checker, &spec),
-            Class::Route(kind) => route::route(&mut checker, &spec, kind),
-            Class::HTTPRouteFilter => route_filter::route_filter(&mut checker, &spec),
+        match kind {
+            ObjectKind::Gateway => listener::gateway(&mut checker, &spec),
+            ObjectKind::ListenerSet => listener::listener_set(&mut checker, &spec),
+            ObjectKind::Route(kind) => route::route(&mut checker, &spec, kind),
+            ObjectKind::HTTPRouteFilter => route_filter::route_filter(&mut checker, &spec),
             _ => {}
         }
     }
@@ -86,7 +86,7 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn refuse(&mut self, field: &Field, message: impl Into<String>) {
         self.problems
-            .push(self.document.problem(&field.path, message.into()));
+            .push(*self.document.problem(&field.path, message.into()));
     }
 
     /// A text that has to follow a syntax, if it is there.

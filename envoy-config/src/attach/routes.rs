@@ -29,7 +29,7 @@ struct Claim<'a> {
 pub(crate) fn attach<'a>(
     manifests: &'a Manifests,
     gateway: &Object<GatewaySpec>,
-    listeners: &[Listener],
+    listeners: &[Listener<'a>],
     report: &mut Report,
 ) -> Vec<Attachment<'a>> {
     let mut claims = Vec::new();
@@ -127,25 +127,13 @@ fn accept(
     route: &Object<Route>,
     parent: &ParentRef,
 ) -> Result<Vec<usize>, (&'static str, String)> {
-    let referenced = |one: &Listener| {
-        std::ptr::eq(one.owner, owner)
-            && parent
-                .section_name
-                .as_ref()
-                .is_none_or(|section| *section == one.spec.name)
-            && parent.port.is_none_or(|port| port == one.spec.port)
-    };
-    let of_parent: Vec<(usize, &Listener)> = listeners
-        .iter()
-        .enumerate()
-        .filter(|(_, one)| referenced(one))
-        .collect();
-    if of_parent.is_empty() {
+    let mut chosen: Vec<(usize, &Listener)> = listeners.iter().enumerate().collect();
+    chosen.retain(|(_, one)| std::ptr::eq(one.owner, owner) && refers(parent, one));
+    if chosen.is_empty() {
         let message = format!("{} has no listener{}", owner.object(), wanted(parent));
         return Err(("NoMatchingParent", message));
     }
     let (kind, namespace) = (route.document.kind(), route.document.namespace());
-    let mut chosen = of_parent;
     chosen.retain(|(_, one)| one.allows(manifests, kind, namespace));
     if chosen.is_empty() {
         let message = format!(
@@ -177,6 +165,14 @@ fn accept(
     Ok(chosen.into_iter().map(|(index, _)| index).collect())
 }
 
+/// The parentRef means this listener of its parent. "When both Port and SectionName are specified,
+/// the name and port of the selected listener must match both specified values."
+fn refers(parent: &ParentRef, listener: &Listener) -> bool {
+    let section = parent.section_name.as_ref();
+    section.is_none_or(|section| *section == listener.spec.name)
+        && parent.port.is_none_or(|port| port == listener.spec.port)
+}
+
 /// How a parentRef narrows its listeners down, for messages.
 fn wanted(parent: &ParentRef) -> String {
     let section = parent
@@ -191,7 +187,13 @@ fn wanted(parent: &ParentRef) -> String {
     )
 }
 
-fn hosts<'a>(listener: &Listener<'a>, route: &'a Object<Route>) -> Vec<Option<&'a str>> {
+/// Hostnames that a route serves on a listener; absent is every host.
+type Hosts<'a> = Vec<Option<&'a str>>;
+
+/// A route on a listener, and the hosts that it has there.
+type Served<'a> = (&'a Object<Route>, Hosts<'a>);
+
+fn hosts<'a>(listener: &Listener<'a>, route: &'a Object<Route>) -> Hosts<'a> {
     let hostnames = route.value.spec.hostnames.as_deref();
     hostname::effective(listener.spec.hostname.as_deref(), hostnames)
 }
@@ -202,7 +204,7 @@ fn hosts<'a>(listener: &Listener<'a>, route: &'a Object<Route>) -> Vec<Option<&'
 /// the oldest, then the first by "{namespace}/{name}".
 fn keep_kinds_apart<'a>(
     mut claims: Vec<Claim<'a>>,
-    listeners: &[Listener],
+    listeners: &[Listener<'a>],
     report: &mut Report,
 ) -> Vec<Claim<'a>> {
     claims.sort_by(|a, b| {
@@ -214,21 +216,23 @@ fn keep_kinds_apart<'a>(
         };
         key(a).cmp(&key(b))
     });
-    // Per listener and kind, the hosts taken and by whom. A kind that comes first on a listener is
-    // nearly always alone there, and then this costs a look-up.
-    let mut taken: BTreeMap<(usize, bool), Vec<&Object<Route>>> = BTreeMap::new();
+    // Per listener and kind: the routes there, and the hosts that they have taken.
+    let mut taken: BTreeMap<(usize, bool), Vec<Served>> = BTreeMap::new();
     let mut kept = Vec::with_capacity(claims.len());
     for claim in claims {
         let grpc = claim.route.value.kind == RouteKind::GRPCRoute;
-        let rival = claim.listeners.iter().find_map(|index| {
-            let listener = listeners.get(*index)?;
-            let own = hosts(listener, claim.route);
+        let wanted: Vec<(usize, Hosts)> = claim
+            .listeners
+            .iter()
+            .filter_map(|index| Some((*index, hosts(listeners.get(*index)?, claim.route))))
+            .collect();
+        let rival = wanted.iter().find_map(|(index, wanted)| {
             let others = taken.get(&(*index, !grpc))?;
             others
                 .iter()
-                .find(|other| hostname::meet(&own, &hosts(listener, other)))
+                .find(|(_, taken)| hostname::meet(wanted, taken))
         });
-        if let Some(rival) = rival {
+        if let Some((rival, _)) = rival {
             let path = format!("spec.parentRefs[{}]", claim.parent);
             let message = format!(
                 "{} serves the same hostnames on the same listener and comes first",
@@ -238,8 +242,11 @@ fn keep_kinds_apart<'a>(
             report.refuse(&claim.route.document, &path, condition, message);
             continue;
         }
-        for index in &claim.listeners {
-            taken.entry((*index, grpc)).or_default().push(claim.route);
+        for (index, wanted) in wanted {
+            taken
+                .entry((index, grpc))
+                .or_default()
+                .push((claim.route, wanted));
         }
         kept.push(claim);
     }

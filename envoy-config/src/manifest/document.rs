@@ -1,6 +1,6 @@
 //! One object of a manifest file.
 
-use super::kinds::{self, Class};
+use super::kinds::{self, ObjectKind};
 use super::yaml::YamlDocument;
 use crate::problem::{Position, Problem, Source};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -22,7 +22,7 @@ pub struct Document {
 
 impl Document {
     /// Takes what every object has out of a YAML document.
-    pub(super) fn new(source: &Source, yaml: YamlDocument) -> Result<Self, Problem> {
+    pub(super) fn new(source: &Source, yaml: YamlDocument) -> Result<Self, Box<Problem>> {
         let YamlDocument { value, positions } = yaml;
         let place = |path: &str| nearest(&positions, path);
         let refuse =
@@ -108,7 +108,10 @@ impl Document {
     /// `Kind namespace/name`, or `Kind name` of what has no namespace.
     #[must_use]
     pub fn object(&self) -> String {
-        if matches!(self.class(), Class::Namespace | Class::GatewayClass) {
+        if matches!(
+            self.object_kind(),
+            ObjectKind::Namespace | ObjectKind::GatewayClass
+        ) {
             return format!("{} {}", self.kind, self.name);
         }
         format!("{} {}/{}", self.kind, self.namespace(), self.name)
@@ -136,11 +139,11 @@ impl Document {
         (created.is_none(), created, self.namespace(), &self.name)
     }
 
-    pub(crate) fn class(&self) -> Class {
+    pub(crate) fn object_kind(&self) -> ObjectKind {
         kinds::classify(&self.group, &self.kind)
     }
 
-    pub(crate) fn problem(&self, path: &str, message: String) -> Problem {
+    pub(crate) fn problem(&self, path: &str, message: String) -> Box<Problem> {
         Problem::at(&self.source, self.position(path), message).in_object(self.object(), path)
     }
 }

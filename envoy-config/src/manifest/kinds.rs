@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
 
 /// What an object is to this crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Class {
+pub(crate) enum ObjectKind {
     GatewayClass,
     Gateway,
     ListenerSet,
@@ -79,32 +79,32 @@ const KEPT: &[(&str, &[&str])] = &[
     ),
 ];
 
-pub(super) fn classify(group: &str, kind: &str) -> Class {
+pub(super) fn classify(group: &str, kind: &str) -> ObjectKind {
     match (group, kind) {
-        (GATEWAY_API, "GatewayClass") => Class::GatewayClass,
-        (GATEWAY_API, "Gateway") => Class::Gateway,
-        (GATEWAY_API, "ListenerSet") => Class::ListenerSet,
-        (GATEWAY_API, "HTTPRoute") => Class::Route(RouteKind::HTTPRoute),
-        (GATEWAY_API, "GRPCRoute") => Class::Route(RouteKind::GRPCRoute),
-        (GATEWAY_API, "ReferenceGrant") => Class::ReferenceGrant,
-        (ENVOY_GATEWAY, "HTTPRouteFilter") => Class::HTTPRouteFilter,
-        ("", "Service") => Class::Service,
-        ("", "ConfigMap") => Class::ConfigMap,
-        ("", "Namespace") => Class::Namespace,
+        (GATEWAY_API, "GatewayClass") => ObjectKind::GatewayClass,
+        (GATEWAY_API, "Gateway") => ObjectKind::Gateway,
+        (GATEWAY_API, "ListenerSet") => ObjectKind::ListenerSet,
+        (GATEWAY_API, "HTTPRoute") => ObjectKind::Route(RouteKind::HTTPRoute),
+        (GATEWAY_API, "GRPCRoute") => ObjectKind::Route(RouteKind::GRPCRoute),
+        (GATEWAY_API, "ReferenceGrant") => ObjectKind::ReferenceGrant,
+        (ENVOY_GATEWAY, "HTTPRouteFilter") => ObjectKind::HTTPRouteFilter,
+        ("", "Service") => ObjectKind::Service,
+        ("", "ConfigMap") => ObjectKind::ConfigMap,
+        ("", "Namespace") => ObjectKind::Namespace,
         _ if KEPT
             .iter()
             .any(|(known, kinds)| *known == group && kinds.contains(&kind)) =>
         {
-            Class::Kept
+            ObjectKind::Kept
         }
-        _ => Class::Unknown,
+        _ => ObjectKind::Unknown,
     }
 }
 
 /// What an API server would say against the object: version, shape, then values.
 pub(super) fn check(document: &Document) -> Vec<Problem> {
-    let class = document.class();
-    let versions = versions(class);
+    let kind = document.object_kind();
+    let versions = versions(kind);
     if !versions.is_empty() && !versions.contains(&document.version()) {
         let message = format!(
             "{} has no version `{}`, only {}",
@@ -112,40 +112,40 @@ pub(super) fn check(document: &Document) -> Vec<Problem> {
             document.version(),
             versions.join(", ")
         );
-        return vec![document.problem("apiVersion", message)];
+        return vec![*document.problem("apiVersion", message)];
     }
-    let mut problems = match class {
-        Class::GatewayClass => typed::check::<gatewayclasses::GatewayClass>(document),
-        Class::Gateway => typed::check::<gateways::Gateway>(document),
-        Class::ListenerSet => typed::check::<listenersets::ListenerSet>(document),
-        Class::Route(RouteKind::HTTPRoute) => typed::check::<httproutes::HttpRoute>(document),
-        Class::Route(RouteKind::GRPCRoute) => typed::check::<grpcroutes::GrpcRoute>(document),
-        Class::ReferenceGrant => typed::check::<referencegrants::ReferenceGrant>(document),
-        Class::HTTPRouteFilter => typed::check::<HTTPRouteFilter>(document),
-        Class::Service => typed::check::<Service>(document),
-        Class::ConfigMap => typed::check::<ConfigMap>(document),
-        Class::Namespace => typed::check::<Namespace>(document),
-        Class::Kept | Class::Unknown => Vec::new(),
+    let mut problems = match kind {
+        ObjectKind::GatewayClass => typed::check::<gatewayclasses::GatewayClass>(document),
+        ObjectKind::Gateway => typed::check::<gateways::Gateway>(document),
+        ObjectKind::ListenerSet => typed::check::<listenersets::ListenerSet>(document),
+        ObjectKind::Route(RouteKind::HTTPRoute) => typed::check::<httproutes::HttpRoute>(document),
+        ObjectKind::Route(RouteKind::GRPCRoute) => typed::check::<grpcroutes::GrpcRoute>(document),
+        ObjectKind::ReferenceGrant => typed::check::<referencegrants::ReferenceGrant>(document),
+        ObjectKind::HTTPRouteFilter => typed::check::<HTTPRouteFilter>(document),
+        ObjectKind::Service => typed::check::<Service>(document),
+        ObjectKind::ConfigMap => typed::check::<ConfigMap>(document),
+        ObjectKind::Namespace => typed::check::<Namespace>(document),
+        ObjectKind::Kept | ObjectKind::Unknown => Vec::new(),
     };
     if problems.is_empty() {
-        problems = validate::check(document, class);
+        problems = validate::check(document, kind);
     }
     problems
 }
 
 /// The served versions; empty where any will do.
-fn versions(class: Class) -> &'static [&'static str] {
-    match class {
-        Class::GatewayClass
-        | Class::Gateway
-        | Class::Route(RouteKind::HTTPRoute)
-        | Class::ReferenceGrant => &["v1", "v1beta1"],
-        Class::HTTPRouteFilter => &["v1alpha1"],
-        Class::ListenerSet
-        | Class::Route(RouteKind::GRPCRoute)
-        | Class::Service
-        | Class::ConfigMap
-        | Class::Namespace => &["v1"],
-        Class::Kept | Class::Unknown => &[],
+fn versions(kind: ObjectKind) -> &'static [&'static str] {
+    match kind {
+        ObjectKind::GatewayClass
+        | ObjectKind::Gateway
+        | ObjectKind::Route(RouteKind::HTTPRoute)
+        | ObjectKind::ReferenceGrant => &["v1", "v1beta1"],
+        ObjectKind::HTTPRouteFilter => &["v1alpha1"],
+        ObjectKind::ListenerSet
+        | ObjectKind::Route(RouteKind::GRPCRoute)
+        | ObjectKind::Service
+        | ObjectKind::ConfigMap
+        | ObjectKind::Namespace => &["v1"],
+        ObjectKind::Kept | ObjectKind::Unknown => &[],
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Object<T> {
 
 impl<T: DeserializeOwned> Object<T> {
     /// Reads the member `field` of the document; the empty field is all of it.
-    pub(super) fn read(document: &Arc<Document>, field: &str) -> Result<Self, Problem> {
+    pub(super) fn read(document: &Arc<Document>, field: &str) -> Result<Self, Box<Problem>> {
         Ok(Self {
             document: Arc::clone(document),
             value: typed::read(document, field)?,

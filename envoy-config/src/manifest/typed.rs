@@ -16,19 +16,22 @@ pub(crate) fn check<T: DeserializeOwned + JsonSchema>(document: &Document) -> Ve
     let deserializer = serde_path_to_error::Deserializer::new(document.value(), &mut track);
     let result: Result<T, _> = serde_ignored::deserialize(deserializer, |path| {
         let path = ignored_path(&path);
-        // Not in the generated types: every object has them, and `Document` has read them.
+        // The generated types leave these out; `Document` has read them.
         if !COMMON.contains(&path.as_str()) {
-            problems.push(unknown_field::<T>(document, &path));
+            problems.push(*unknown_field::<T>(document, &path));
         }
     });
     if let Err(error) = result {
-        problems.push(document.problem(&known_path(&track.path()), error.to_string()));
+        problems.push(*document.problem(&known_path(&track.path()), error.to_string()));
     }
     problems
 }
 
 /// Reads a member of a document that has passed [`check`]; the empty name is all of it.
-pub(crate) fn read<T: DeserializeOwned>(document: &Document, field: &str) -> Result<T, Problem> {
+pub(crate) fn read<T: DeserializeOwned>(
+    document: &Document,
+    field: &str,
+) -> Result<T, Box<Problem>> {
     let all = document.value();
     let value = if field.is_empty() {
         all
@@ -41,7 +44,7 @@ pub(crate) fn read<T: DeserializeOwned>(document: &Document, field: &str) -> Res
     })
 }
 
-fn unknown_field<T: JsonSchema>(document: &Document, path: &str) -> Problem {
+fn unknown_field<T: JsonSchema>(document: &Document, path: &str) -> Box<Problem> {
     let (parent, field) = path.rsplit_once('.').unwrap_or(("", path));
     let schema = schemars::schema_for!(T);
     let mut expected = fields_at(schema.as_value(), parent);

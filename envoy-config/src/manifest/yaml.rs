@@ -18,7 +18,7 @@ pub(crate) struct YamlDocument {
 }
 
 /// The documents of `text`, empty ones left out.
-pub(crate) fn parse(source: &Source) -> Result<Vec<YamlDocument>, Problem> {
+pub(crate) fn parse(source: &Source) -> Result<Vec<YamlDocument>, Box<Problem>> {
     let text = source.inner();
     let bytes: Vec<usize> = text.char_indices().map(|(offset, _)| offset).collect();
     let nodes = MarkedYaml::load_from_str(text).map_err(|error| {
@@ -57,7 +57,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn value(&mut self, node: &MarkedYaml, path: &str, depth: usize) -> Result<Value, Problem> {
+    fn value(
+        &mut self,
+        node: &MarkedYaml,
+        path: &str,
+        depth: usize,
+    ) -> Result<Value, Box<Problem>> {
         if depth > MAX_DEPTH {
             return Err(self.refuse(node, "nested too deeply"));
         }
@@ -99,7 +104,7 @@ impl Reader<'_> {
         }
     }
 
-    fn scalar(&self, node: &MarkedYaml, scalar: &Scalar) -> Result<Value, Problem> {
+    fn scalar(&self, node: &MarkedYaml, scalar: &Scalar) -> Result<Value, Box<Problem>> {
         Ok(match scalar {
             Scalar::Null => Value::Null,
             Scalar::Boolean(value) => Value::Bool(*value),
@@ -116,7 +121,7 @@ impl Reader<'_> {
         position(self.bytes, self.source.inner(), &node.span.start, end)
     }
 
-    fn refuse(&self, node: &MarkedYaml, message: &str) -> Problem {
+    fn refuse(&self, node: &MarkedYaml, message: &str) -> Box<Problem> {
         Problem::at(self.source, self.position(node), message.to_owned())
     }
 }
@@ -134,7 +139,7 @@ fn position(bytes: &[usize], text: &str, start: &Marker, end: Option<&Marker>) -
 }
 
 /// The parser's message, made more telling for the two mistakes that are made most often.
-fn scan_problem(source: &Source, position: Position, info: &str) -> Problem {
+fn scan_problem(source: &Source, position: Position, info: &str) -> Box<Problem> {
     let text = source.inner();
     let rest = text.get(position.offset..).unwrap_or_default();
     let key = rest.split([':', '\n']).next().unwrap_or_default().trim();

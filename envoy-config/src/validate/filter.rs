@@ -43,18 +43,24 @@ pub(super) fn filters(checker: &mut Checker, owner: &Field) {
 
 /// What the filters of a rule ask of the rest of it.
 pub(super) fn of_rule(checker: &mut Checker, rule: &Field) {
-    let backends = rule.items("backendRefs");
-    let in_backends = backends.iter().flat_map(|backend| backend.items("filters"));
-    for filter in rule.items("filters").into_iter().chain(in_backends) {
-        let redirect = filter.get("requestRedirect");
-        if redirect.is_some() && !backends.is_empty() {
+    let (filters, backends) = (rule.items("filters"), rule.items("backendRefs"));
+    for filter in filters
+        .iter()
+        .filter(|filter| filter.get("requestRedirect").is_some())
+    {
+        if !backends.is_empty() {
             checker.refuse(
-                &filter,
+                filter,
                 "RequestRedirect cannot go together with backendRefs",
             );
         }
-        let rewrite = redirect.or_else(|| filter.get("urlRewrite"));
-        let path = rewrite.and_then(|rewrite| rewrite.get("path"));
+    }
+    let of_backends = backends.iter().flat_map(|backend| backend.items("filters"));
+    for filter in filters.into_iter().chain(of_backends) {
+        let modifier = filter
+            .get("requestRedirect")
+            .or_else(|| filter.get("urlRewrite"));
+        let path = modifier.and_then(|modifier| modifier.get("path"));
         if let Some(path) = path.filter(|path| path.text_of("type") == "ReplacePrefixMatch")
             && !has_one_prefix(rule)
         {
@@ -70,10 +76,8 @@ pub(super) fn of_rule(checker: &mut Checker, rule: &Field) {
 fn has_one_prefix(rule: &Field) -> bool {
     let matches = rule.items("matches");
     let of_match = |one: &Field| {
-        one.get("path").is_none_or(|path| {
-            path.get("type")
-                .is_none_or(|kind| kind.text() == "PathPrefix")
-        })
+        let kind = one.get("path").and_then(|path| path.get("type"));
+        kind.is_none_or(|kind| kind.text() == "PathPrefix")
     };
     matches.len() <= 1 && matches.iter().all(of_match)
 }

@@ -155,6 +155,45 @@ fn every_broken_object_is_told_at_once() {
 }
 
 #[test]
+fn several_files_are_one_set_of_manifests() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("1.yaml"), folder.path().join("2.yaml"));
+    std::fs::write(&first, OPEN).unwrap();
+    let backends = "[{backendRefs: [{name: web, port: 8080}, {name: gone, port: 1}]}]";
+    let spec = format!("{{parentRefs: [{{name: gw}}], rules: {backends}}}");
+    std::fs::write(&second, http_route("r", &spec)).unwrap();
+    let bundle = gateway_bundle::bundle(&load(&[first, second.clone()]).unwrap());
+    assert_eq!(bundle.gateways[0].backends.len(), 1);
+    let [entry] = bundle.report.entries.as_slice() else {
+        panic!("{}", bundle.report)
+    };
+    assert_eq!(
+        (entry.file.as_str(), entry.line),
+        (second.to_str().unwrap(), 4)
+    );
+}
+
+#[test]
+fn no_text_makes_it_panic() {
+    let spec = "{parentRefs: [{name: gw}], rules: [{matches: [{path: {value: /ä}}]}]}";
+    let text = [OPEN, &http_route("r", spec)].concat();
+    let ends: Vec<usize> = text.char_indices().map(|(index, _)| index).collect();
+    for end in ends {
+        let (before, after) = text.split_at(end);
+        for changed in [
+            before.to_owned(),
+            format!("{before}\t{after}"),
+            format!("{before}: [{after}"),
+        ] {
+            if let Ok(manifests) = Manifests::parse("m.yaml", &changed) {
+                let bundle = gateway_bundle::bundle(&manifests);
+                assert!(bundle.gateways.len() <= 1, "{changed}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let errors = load(&[PathBuf::from("/no/such/file.yaml")]).unwrap_err();
     let line = errors.problems[0].to_string();
