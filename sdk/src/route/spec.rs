@@ -26,8 +26,9 @@ pub struct RouteMatchSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListenerSpec {
-    /// `<namespace>/<Gateway>/<listener>`: the first three parts of the name that Envoy Gateway
-    /// gives to the virtual hosts of this listener.
+    /// `<namespace>/<Gateway>/<listener>`, for a listener of a ListenerSet
+    /// `<namespace>/<Gateway>/<set's namespace>/<set>/<listener>`: what stands before the host in
+    /// the names that Envoy Gateway gives to the virtual hosts of this listener.
     pub name: String,
     /// The listener's port in the Gateway; a redirect without a port of its own names it.
     pub port: u16,
