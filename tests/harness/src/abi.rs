@@ -28,6 +28,8 @@ mod state;
 mod stats;
 mod status;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod version;
 mod vm;
 mod wasi;

@@ -17,6 +17,8 @@ mod path;
 mod response;
 mod response_path;
 mod router;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 pub use envoy::{Admission, EmbeddedEnvoy, Error, Options, Worker};

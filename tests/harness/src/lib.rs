@@ -3,4 +3,6 @@
 pub mod abi;
 pub mod chain;
 pub mod exchange;
+#[cfg(test)]
+mod probe;
 pub mod xds;

@@ -33,9 +33,6 @@ pub struct Verdict {
     pub actions: Vec<Deferred>,
 }
 
-/// `StopAllIterationAndWatermark`, the last status that header callbacks may return.
-const LAST_HEADERS_STATUS: u32 = 4;
-
 impl Vm {
     /// Makes a stream context of the configuration in force and calls `proxy_on_context_create`.
     ///
@@ -433,7 +430,6 @@ impl Vm {
         match status.unwrap_or(0) {
             _ if self.store.data().stop_iteration => Flow::Stop,
             0 | 2 => Flow::Continue,
-            1..=LAST_HEADERS_STATUS => Flow::Stop,
             _ => Flow::Stop,
         }
     }

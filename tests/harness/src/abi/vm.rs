@@ -266,13 +266,13 @@ impl Vm {
         if self.failure.is_some() {
             return Err(Failed);
         }
-        let Some(function) = function else {
-            return Ok(None);
-        };
         let state = self.store.data_mut();
         state.current = context;
         state.effective = 0;
         state.stop_iteration = false;
+        let Some(function) = function else {
+            return Ok(None);
+        };
         let given = arm(&mut self.store, self.deadline);
         let answer = function.call(&mut self.store, parameters);
         let left = self.store.get_fuel().unwrap_or_default();
