@@ -22,6 +22,7 @@ mod plugin;
 mod process;
 mod proto;
 mod queue;
+mod root_callbacks;
 mod runtime;
 mod shared_data;
 mod state;

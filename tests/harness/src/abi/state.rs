@@ -88,7 +88,7 @@ pub(crate) struct State {
     pub(crate) limits: StoreLimits,
     pub(crate) random: fastrand::Rng,
     pub(crate) memory: Option<Memory>,
-    pub(crate) allocate: Option<TypedFunc<u32, u32>>,
+    pub(crate) allocate: Option<Arc<TypedFunc<u32, u32>>>,
     pub(crate) on_grpc_close: Option<TypedFunc<(u32, u32, u32), ()>>,
     pub(crate) restriction: Restriction,
     pub(crate) contexts: Vec<Context>,

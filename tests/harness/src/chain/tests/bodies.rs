@@ -16,6 +16,11 @@ fn listener(returned: &str) -> Vec<u8> {
     ))
 }
 
+/// What that guest logged of a request.
+fn heard(guest: &Vec<u8>, exchange: &Exchange) -> String {
+    said(&send(std::slice::from_ref(guest), exchange))
+}
+
 fn said(answer: &Answer) -> String {
     let lines = answer.why.iter();
     let said = lines.filter_map(|l| l.strip_prefix("filter-0 [info] "));
@@ -25,20 +30,20 @@ fn said(answer: &Answer) -> String {
 #[test]
 fn over_http_1_the_end_of_a_body_comes_by_itself() {
     let listener = listener("(i32.const 0)");
-    assert_eq!(said(&send(&[listener.clone()], &post(b"abc"))), "3001");
+    assert_eq!(heard(&listener, &post(b"abc")), "3001");
     let h2 = Exchange {
         protocol: Protocol::H2c,
         ..post(b"abc")
     };
-    assert_eq!(said(&send(&[listener.clone()], &h2)), "31");
-    assert_eq!(said(&send(&[listener], &get("/in", &[]))), "");
+    assert_eq!(heard(&listener, &h2), "31");
+    assert_eq!(heard(&listener, &get("/in", &[])), "");
 }
 
 #[test]
 fn a_held_body_is_seen_whole_and_has_a_limit() {
     // Holds until the end.
     let holder = listener("(i32.eqz (local.get $end))");
-    assert_eq!(said(&send(&[holder.clone()], &post(b"abc"))), "3031");
+    assert_eq!(heard(&holder, &post(b"abc")), "3031");
     let answer = send(&[holder], &post(&vec![0; 33 * 1024]));
     assert_eq!(answer.status, 413);
 }

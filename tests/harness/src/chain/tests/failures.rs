@@ -87,6 +87,17 @@ fn a_trap_is_503_on_its_worker_for_good_and_the_other_lives() {
 }
 
 #[test]
+fn the_filters_before_see_the_503_of_a_dead_one() {
+    let mut envoy = Bench::new(&[witness(), trapper()]).envoy(&Options::default());
+    for headers in [&[("x-trap", "")][..], &[]] {
+        let answer = envoy.send(0, &get("/in", headers)).unwrap();
+        assert_eq!((answer.status, saw(&answer)), (503, 1));
+        let failures = answer.why.iter().filter(|l| l.contains("failed"));
+        assert_eq!(failures.count(), 1, "{:?}", answer.why);
+    }
+}
+
+#[test]
 fn a_filter_that_fails_open_is_skipped() {
     let mut envoy = Bench::new(&[trapper(), dispatcher()])
         .fail_open()
