@@ -38,6 +38,7 @@ const COMMON: &str = r#"
   (import "env" "proxy_call_foreign_function" (func $foreign (param i32 i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_get_current_time_nanoseconds" (func $now (param i32) (result i32)))
   (import "env" "proxy_set_tick_period_milliseconds" (func $tick (param i32) (result i32)))
+  (import "env" "proxy_done" (func $done (result i32)))
   (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
   (memory (export "memory") 64)
   (global $heap (mut i32) (i32.const 1048576))
@@ -53,6 +54,19 @@ const COMMON: &str = r#"
   (func $given
     (drop (call $log (i32.const 2) (i32.load (i32.const 0)) (i32.load (i32.const 4)))))
 "#;
+
+/// The imports of [`COMMON`]: WAT name, and the types of the parameters.
+pub(crate) fn imports() -> Vec<(&'static str, Vec<&'static str>)> {
+    let lines = COMMON.lines().filter(|line| line.contains("(import"));
+    let parsed = lines.map(|line| {
+        let (_, function) = line.split_once("(func ").unwrap();
+        let name = function.split([' ', ')']).next().unwrap();
+        let parameters = function.split_once("(param ").map_or("", |(_, p)| p);
+        let parameters = parameters.split(')').next().unwrap();
+        (name, parameters.split_whitespace().collect())
+    });
+    parsed.collect()
+}
 
 /// A guest of ABI 0.2.1 with these further module fields.
 pub(crate) fn guest(fields: &str) -> Vec<u8> {

@@ -156,6 +156,39 @@ impl Vm {
             self.call(name, callback, root, (root, token))?;
         }
     }
+
+    /// Ends the root contexts that [`Vm::configure`] replaced, as Envoy does once the old listener
+    /// is drained: `proxy_on_done` and delete. One that answers false is kept until it has called
+    /// `proxy_done`, and ended by a later call of this.
+    ///
+    /// # Errors
+    ///
+    /// When the VM has failed.
+    pub fn drain(&mut self) -> Result<(), Failed> {
+        let in_force = self.root();
+        let contexts = self.store.data().contexts.iter();
+        let old = contexts.filter(|c| c.root == 0 && c.id != in_force);
+        let roots: Vec<u32> = old.map(|c| c.id).collect();
+        let exports = Arc::clone(&self.exports);
+        for root in roots {
+            let state = self.store.data();
+            if state.pending_done.contains(&root) {
+                continue;
+            }
+            if !state.done.contains(&root) {
+                let done = exports.on_done.as_ref();
+                if self.call("proxy_on_done", done, root, root)? == Some(0) {
+                    self.store.data_mut().pending_done.push(root);
+                    continue;
+                }
+            }
+            let delete = exports.on_delete.as_ref();
+            self.call("proxy_on_delete", delete, root, root)?;
+            self.store.data_mut().done.retain(|id| *id != root);
+            self.remove_context(root);
+        }
+        Ok(())
+    }
 }
 
 fn map(kind: MapKind, headers: &Headers) -> HeaderMap {

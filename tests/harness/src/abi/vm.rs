@@ -327,6 +327,7 @@ fn new_state(
         call: CallData::default(),
         status: (0, Vec::new()),
         pending_done: Vec::new(),
+        done: Vec::new(),
         metrics: Default::default(),
         log_level: options.log_level,
         log: Vec::new(),

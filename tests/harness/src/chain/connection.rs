@@ -102,7 +102,12 @@ fn client_headers(exchange: &Exchange, body: usize) -> HeaderMap {
     headers.add(b":method", exchange.method.as_bytes());
     headers.add(b":scheme", b"http");
     for (name, value) in &exchange.headers {
-        headers.add(name, value.trim_ascii());
+        // A second Host line of HTTP/1.1 joins the authority; HTTP/2 has no such header.
+        match (name.eq_ignore_ascii_case(b"host"), &exchange.protocol) {
+            (false, _) => headers.add(name, value.trim_ascii()),
+            (true, Protocol::Http) => headers.add(b":authority", value.trim_ascii()),
+            (true, Protocol::H2c | Protocol::Grpc) => {}
+        }
     }
     if exchange.protocol == Protocol::Grpc {
         if headers.get(b"content-type").is_none() {

@@ -160,3 +160,71 @@ fn the_log_keeps_to_its_level() {
     );
     assert_eq!(asked(&wasm, &mut stream(&[])), ["hi", "2"]);
 }
+
+/// A guest that calls the hostcall whose number is the first word of the header `args` with the
+/// words that follow.
+fn anything() -> Vec<u8> {
+    let argument = |(place, ty): (usize, &&str)| {
+        let at = 4 + place * 4;
+        match *ty {
+            "i64" => format!("(i64.load (i32.add (local.get $at) (i32.const {at})))"),
+            _ => format!("(i32.load (i32.add (local.get $at) (i32.const {at})))"),
+        }
+    };
+    let call = |(number, (name, parameters)): (usize, (&str, Vec<&str>))| {
+        let arguments: String = parameters.iter().enumerate().map(argument).collect();
+        format!(
+            "(if (i32.eq (i32.load (local.get $at)) (i32.const {number}))
+               (then (drop (call {name} {arguments}))))"
+        )
+    };
+    let calls: String = probe::imports().into_iter().enumerate().map(call).collect();
+    probe::guest(&format!(
+        r#"(data (i32.const 3000000) "args")
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+          (local $at i32)
+          (drop (call $get (i32.const 0) (i32.const 3000000) (i32.const 4) (i32.const 0) (i32.const 4)))
+          (local.set $at (i32.load (i32.const 0)))
+          {calls}
+          (i32.const 0))"#
+    ))
+}
+
+#[test]
+fn no_hostcall_breaks_the_host_whatever_it_is_given() {
+    const EDGES: [u32; 12] = [
+        0,
+        1,
+        2,
+        3,
+        5,
+        7,
+        9,
+        16,
+        0x3f_fffc,
+        0x40_0000,
+        0x7fff_ffff,
+        0xffff_ffff,
+    ];
+    let mut vm = start(&anything());
+    let mut random = fastrand::Rng::with_seed(7);
+    let hostcalls = u32::try_from(probe::imports().len()).unwrap();
+    for _ in 0..20_000 {
+        let mut words = vec![random.u32(..hostcalls)];
+        words.extend((0..14).map(|_| match random.u32(..4) {
+            0 => random.u32(..),
+            1 => random.u32(..4096),
+            _ => EDGES[random.usize(..EDGES.len())],
+        }));
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mut stream = stream(&[(":path", "/")]);
+        stream.request_headers.add(b"args", &bytes);
+        let context = vm.create_stream(&mut stream);
+        let called = vm.on_request_headers(context, &mut stream, true);
+        assert!(called.is_ok(), "{words:x?}: {:?}", vm.failure());
+        vm.end_stream(context, &mut stream).unwrap();
+        vm.take_log();
+        vm.take_callouts();
+    }
+    assert!(vm.take_hostcalls().len() > 30);
+}

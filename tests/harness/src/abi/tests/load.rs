@@ -210,3 +210,28 @@ fn a_refused_update_leaves_the_old_configuration_in_force() {
     vm.create_stream(&mut any);
     assert_eq!(said(&mut vm), ["0", "4"]);
 }
+
+#[test]
+fn a_replaced_root_drains_when_it_says_so() {
+    let wasm = probe::guest(
+        r#"(func (export "proxy_on_done") (param i32) (result i32) (call $status (i32.const 1)) (i32.const 0))
+        (func (export "proxy_on_tick") (param i32) (call $status (call $done)))
+        (func (export "proxy_on_delete") (param $root i32) (call $status (local.get $root)))
+        (func (export "proxy_on_configure") (param i32 i32) (result i32)
+          (drop (call $tick (i32.const 1000))) (i32.const 1))"#,
+    );
+    let process = Arc::new(Process::default());
+    let mut vm = start_in(&process, &wasm);
+    vm.drain().unwrap();
+    assert_eq!(said(&mut vm), Vec::<String>::new());
+    vm.configure(Arc::default()).unwrap();
+    vm.drain().unwrap();
+    vm.drain().unwrap();
+    assert_eq!(said(&mut vm), ["1"]);
+    process.clock().advance(std::time::Duration::from_secs(1));
+    vm.tick(&mut stream(&[])).unwrap();
+    // The old root is done; the new one has nothing to be done with.
+    assert_eq!(said(&mut vm), ["0", "1"]);
+    vm.drain().unwrap();
+    assert_eq!(said(&mut vm), ["1"]);
+}
