@@ -16,6 +16,10 @@ const HEADERS_MAX: usize = 100;
 /// `max_request_headers_kb`.
 const HEADER_BYTES_MAX: usize = 60 * 1024;
 
+/// The node's own address, which stands in `x-forwarded-for` for a peer on the loopback
+/// interface; a real Envoy takes it from the machine.
+const NODE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
 /// Headers that concern one hop, or only Envoy may set.
 const REMOVED: [&str; 12] = [
     "connection",
@@ -126,10 +130,10 @@ fn client_headers(exchange: &Exchange, body: usize) -> HeaderMap {
 /// `use_remote_address`: the peer is appended and no address counts as internal; the request id
 /// of a client is not trusted.
 fn add_own(headers: &mut HeaderMap, client: IpAddr, request_id: &str) {
-    let client = client.to_string();
-    headers.add(b"x-forwarded-for", client.as_bytes());
+    let forwarded = if client.is_loopback() { NODE } else { client };
+    headers.add(b"x-forwarded-for", forwarded.to_string().as_bytes());
     headers.set(b"x-forwarded-proto", b"http");
-    headers.set(b"x-envoy-external-address", client.as_bytes());
+    headers.set(b"x-envoy-external-address", client.to_string().as_bytes());
     headers.set(b"x-request-id", request_id.as_bytes());
 }
 

@@ -147,3 +147,29 @@ fn bodies_are_prepended_replaced_and_appended() {
     assert_eq!(change(1, 1), result("2", "body"));
     assert_eq!(change(0, 3), result("2", "body"));
 }
+
+#[test]
+fn buffers_of_other_phases_are_empty_or_absent() {
+    let get = |which: u32| {
+        format!(
+            "(call $status (call $buffer (i32.const {which}) (i32.const 0) (i32.const 9)
+               (i32.const 0) (i32.const 4)))"
+        )
+    };
+    let body = [
+        "(i32.store (i32.const 0) (i32.const 7))",
+        &get(0),
+        "(call $status (i32.load (i32.const 0)))",
+        &get(4),
+        &get(5),
+        &get(7),
+        &get(8),
+        &get(9),
+        "(call $status (call $set_buffer (i32.const 0) (i32.const 0) (i32.const 9) (i32.const 0) (i32.const 4)))",
+        "(call $status (call $continue (i32.const 2)))",
+        "(call $status (call $continue (i32.const 4)))",
+    ];
+    let wasm = probe::on_request(&body.concat(), "");
+    let said = asked(&wasm, &mut stream(&[])).concat();
+    assert_eq!(said, "0010102202");
+}

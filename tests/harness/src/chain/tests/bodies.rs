@@ -46,6 +46,7 @@ fn a_held_body_is_seen_whole_and_has_a_limit() {
     assert_eq!(heard(&holder, &post(b"abc")), "3031");
     let answer = send(&[holder], &post(&vec![0; 33 * 1024]));
     assert_eq!(answer.status, 413);
+    assert_eq!(answer.body, b"Payload Too Large");
 }
 
 #[test]
