@@ -48,7 +48,7 @@ pub(crate) fn continue_stream(guest: &mut Guest<'_>, which: u32) -> Outcome {
         REQUEST => Deferred::ContinueRequest,
         RESPONSE => Deferred::ContinueResponse,
         // Network streams, which HTTP filters do not have.
-        ..=LAST => return Ok(()),
+        2..=LAST => return Ok(()),
         _ => return Err(Status::BadArgument.into()),
     };
     let state = guest.data_mut();
