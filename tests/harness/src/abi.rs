@@ -22,12 +22,15 @@ mod plugin;
 mod process;
 mod proto;
 mod queue;
+mod root_callbacks;
 mod runtime;
 mod shared_data;
 mod state;
 mod stats;
 mod status;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod version;
 mod vm;
 mod wasi;

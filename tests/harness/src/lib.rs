@@ -12,6 +12,8 @@ pub mod host;
 pub mod hosts;
 pub mod judge;
 pub mod modules;
+#[cfg(test)]
+mod probe;
 pub mod proxy;
 pub mod report;
 pub mod runner;

@@ -1,12 +1,9 @@
-//! The callbacks of a stream, its end, calls' answers, ticks and queues (proxy-wasm-cpp-host
-//! `src/context.cc`).
+//! The callbacks of a stream and its end (proxy-wasm-cpp-host `src/context.cc`).
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::callout::{Callout, CalloutAnswer, CalloutKind};
 use super::error::Failed;
-use super::header_map::{HeaderMap, MapKind};
+use super::header_map::HeaderMap;
 use super::state::{Access, Deferred};
 use super::stream::Stream;
 use super::vm::Vm;
@@ -33,9 +30,6 @@ pub struct Verdict {
     pub actions: Vec<Deferred>,
 }
 
-/// `StopAllIterationAndWatermark`, the last status that header callbacks may return.
-const LAST_HEADERS_STATUS: u32 = 4;
-
 impl Vm {
     /// Makes a stream context of the configuration in force and calls `proxy_on_context_create`.
     ///
@@ -49,13 +43,14 @@ impl Vm {
             .map(|c| Arc::clone(&c.plugin));
         let plugin = plugin.unwrap_or_else(|| Arc::clone(&self.store.data().plugin));
         let id = self.add_context(root, plugin);
-        let create = self.exports.on_context_create.clone();
+        let exports = Arc::clone(&self.exports);
+        let create = exports.on_context_create.as_ref();
         // The failure is kept by the VM.
         let _ = self.on_stream(
             id,
             stream,
             |_| {},
-            |vm| vm.call("proxy_on_context_create", create.as_ref(), id, (id, root)),
+            |vm| vm.call("proxy_on_context_create", create, id, (id, root)),
         );
         id
     }
@@ -72,8 +67,9 @@ impl Vm {
         end_of_stream: bool,
     ) -> Result<Verdict, Failed> {
         let count = word(stream.request_headers.len());
-        let callback = self.exports.on_request_headers.clone();
-        let old = self.exports.on_request_headers_0_1_0.clone();
+        let exports = Arc::clone(&self.exports);
+        let callback = exports.on_request_headers.as_ref();
+        let old = exports.on_request_headers_0_1_0.as_ref();
         let open = |access: &mut Access| {
             access.request_headers = true;
             access.request_ended = end_of_stream;
@@ -81,10 +77,10 @@ impl Vm {
         let status = self.on_stream(context, stream, open, |vm| {
             let name = "proxy_on_request_headers";
             if old.is_some() {
-                return vm.call(name, old.as_ref(), context, (context, count));
+                return vm.call(name, old, context, (context, count));
             }
             let parameters = (context, count, end_of_stream.into());
-            vm.call(name, callback.as_ref(), context, parameters)
+            vm.call(name, callback, context, parameters)
         })?;
         let flow = self.headers_flow(status);
         Ok(self.verdict(context, flow, |access| access.request_headers = false))
@@ -102,19 +98,15 @@ impl Vm {
         end_of_stream: bool,
     ) -> Result<Verdict, Failed> {
         let size = word(stream.request_body.len());
-        let callback = self.exports.on_request_body.clone();
+        let exports = Arc::clone(&self.exports);
+        let callback = exports.on_request_body.as_ref();
         let open = |access: &mut Access| {
             access.request_body = true;
             access.request_ended = end_of_stream;
         };
         let status = self.on_stream(context, stream, open, |vm| {
             let parameters = (context, size, end_of_stream.into());
-            vm.call(
-                "proxy_on_request_body",
-                callback.as_ref(),
-                context,
-                parameters,
-            )
+            vm.call("proxy_on_request_body", callback, context, parameters)
         })?;
         let flow = self.data_flow(status);
         Ok(self.verdict(context, flow, |access| access.request_body = false))
@@ -131,11 +123,12 @@ impl Vm {
         stream: &mut Box<Stream>,
     ) -> Result<Verdict, Failed> {
         let count = word(stream.request_trailers.as_ref().map_or(0, HeaderMap::len));
-        let callback = self.exports.on_request_trailers.clone();
+        let exports = Arc::clone(&self.exports);
+        let callback = exports.on_request_trailers.as_ref();
         let open = |access: &mut Access| access.request_trailers = true;
         let status = self.on_stream(context, stream, open, |vm| {
             let name = "proxy_on_request_trailers";
-            vm.call(name, callback.as_ref(), context, (context, count))
+            vm.call(name, callback, context, (context, count))
         })?;
         let flow = self.trailers_flow(status);
         Ok(self.verdict(context, flow, |access| access.request_trailers = false))
@@ -153,16 +146,17 @@ impl Vm {
         end_of_stream: bool,
     ) -> Result<Verdict, Failed> {
         let count = word(stream.response_headers.len());
-        let callback = self.exports.on_response_headers.clone();
-        let old = self.exports.on_response_headers_0_1_0.clone();
+        let exports = Arc::clone(&self.exports);
+        let callback = exports.on_response_headers.as_ref();
+        let old = exports.on_response_headers_0_1_0.as_ref();
         let open = |access: &mut Access| access.response_headers = true;
         let status = self.on_stream(context, stream, open, |vm| {
             let name = "proxy_on_response_headers";
             if old.is_some() {
-                return vm.call(name, old.as_ref(), context, (context, count));
+                return vm.call(name, old, context, (context, count));
             }
             let parameters = (context, count, end_of_stream.into());
-            vm.call(name, callback.as_ref(), context, parameters)
+            vm.call(name, callback, context, parameters)
         })?;
         let flow = self.headers_flow(status);
         Ok(self.verdict(context, flow, |access| access.response_headers = false))
@@ -180,16 +174,12 @@ impl Vm {
         end_of_stream: bool,
     ) -> Result<Verdict, Failed> {
         let size = word(stream.response_body.len());
-        let callback = self.exports.on_response_body.clone();
+        let exports = Arc::clone(&self.exports);
+        let callback = exports.on_response_body.as_ref();
         let open = |access: &mut Access| access.response_body = true;
         let status = self.on_stream(context, stream, open, |vm| {
             let parameters = (context, size, end_of_stream.into());
-            vm.call(
-                "proxy_on_response_body",
-                callback.as_ref(),
-                context,
-                parameters,
-            )
+            vm.call("proxy_on_response_body", callback, context, parameters)
         })?;
         let flow = self.data_flow(status);
         Ok(self.verdict(context, flow, |access| access.response_body = false))
@@ -206,11 +196,12 @@ impl Vm {
         stream: &mut Box<Stream>,
     ) -> Result<Verdict, Failed> {
         let count = word(stream.response_trailers.as_ref().map_or(0, HeaderMap::len));
-        let callback = self.exports.on_response_trailers.clone();
+        let exports = Arc::clone(&self.exports);
+        let callback = exports.on_response_trailers.as_ref();
         let open = |access: &mut Access| access.response_trailers = true;
         let status = self.on_stream(context, stream, open, |vm| {
             let name = "proxy_on_response_trailers";
-            vm.call(name, callback.as_ref(), context, (context, count))
+            vm.call(name, callback, context, (context, count))
         })?;
         let flow = self.trailers_flow(status);
         Ok(self.verdict(context, flow, |access| access.response_trailers = false))
@@ -222,7 +213,8 @@ impl Vm {
     ///
     /// When the VM has failed.
     pub fn on_log(&mut self, context: u32, stream: &mut Box<Stream>) -> Result<(), Failed> {
-        let callback = self.exports.on_log.clone();
+        let exports = Arc::clone(&self.exports);
+        let callback = exports.on_log.as_ref();
         let open = |access: &mut Access| {
             *access = Access {
                 log: true,
@@ -230,7 +222,7 @@ impl Vm {
             };
         };
         let logged = self.on_stream(context, stream, open, |vm| {
-            vm.call("proxy_on_log", callback.as_ref(), context, context)
+            vm.call("proxy_on_log", callback, context, context)
         });
         self.access(context, |access| *access = Access::default());
         logged.map(|_| ())
@@ -242,16 +234,17 @@ impl Vm {
     ///
     /// When the VM has failed.
     pub fn end_stream(&mut self, context: u32, stream: &mut Box<Stream>) -> Result<(), Failed> {
-        let done = self.exports.on_done.clone();
-        let delete = self.exports.on_delete.clone();
+        let exports = Arc::clone(&self.exports);
+        let done = exports.on_done.as_ref();
+        let delete = exports.on_delete.as_ref();
         let ended = self.on_stream(
             context,
             stream,
             |_| {},
             |vm| {
                 // Envoy deletes a stream whatever `on_done` answers.
-                vm.call("proxy_on_done", done.as_ref(), context, context)?;
-                vm.call("proxy_on_delete", delete.as_ref(), context, context)
+                vm.call("proxy_on_done", done, context, context)?;
+                vm.call("proxy_on_delete", delete, context, context)
             },
         );
         self.store.data_mut().deferred.clear();
@@ -259,155 +252,8 @@ impl Vm {
         ended.map(|_| ())
     }
 
-    /// Calls made since the last call of this; each must be answered by [`Vm::deliver`].
-    pub fn take_callouts(&mut self) -> Vec<Callout> {
-        std::mem::take(&mut self.store.data_mut().callouts)
-    }
-
-    /// Calls the root context back with what came of a call, and returns what it asked for.
-    ///
-    /// A call that could not be made, or was not answered in time, comes back as the response that
-    /// Envoy makes up for it, and a gRPC call as a status.
-    ///
-    /// # Errors
-    ///
-    /// When the VM has failed.
-    pub fn deliver(
-        &mut self,
-        call: &Callout,
-        answer: CalloutAnswer,
-        stream: &mut Box<Stream>,
-    ) -> Result<Vec<Deferred>, Failed> {
-        let delivered = self.on_stream(
-            call.root,
-            stream,
-            |_| {},
-            |vm| match &call.kind {
-                CalloutKind::Http { .. } => vm.deliver_http(call, answer),
-                CalloutKind::Grpc { .. } => vm.deliver_grpc(call, answer),
-            },
-        );
-        self.store.data_mut().call = Default::default();
-        delivered.map(|()| std::mem::take(&mut self.store.data_mut().deferred))
-    }
-
-    fn deliver_http(&mut self, call: &Callout, answer: CalloutAnswer) -> Result<(), Failed> {
-        let (headers, body, trailers) = match answer {
-            CalloutAnswer::Http {
-                headers,
-                body,
-                trailers,
-            } => (map(MapKind::Response, &headers), body, trailers),
-            CalloutAnswer::Silence => made_up(504, "upstream request timeout"),
-            _ => made_up(
-                503,
-                "upstream connect error or disconnect/reset before headers. reset reason: \
-                 remote connection failure",
-            ),
-        };
-        let trailers = map(MapKind::Trailers, &trailers);
-        let parameters = (
-            call.root,
-            call.token,
-            word(headers.len()),
-            word(body.len()),
-            word(trailers.len()),
-        );
-        let data = &mut self.store.data_mut().call;
-        data.http_headers = Some(headers);
-        data.http_body = Some(body);
-        data.http_trailers = (!trailers.is_empty()).then_some(trailers);
-        let callback = self.exports.on_http_call_response.clone();
-        let name = "proxy_on_http_call_response";
-        self.call(name, callback.as_ref(), call.root, parameters)
-            .map(|_| ())
-    }
-
-    fn deliver_grpc(&mut self, call: &Callout, answer: CalloutAnswer) -> Result<(), Failed> {
-        let (code, text) = match answer {
-            CalloutAnswer::Grpc(message) => {
-                let parameters = (call.root, call.token, word(message.len()));
-                self.store.data_mut().call.grpc_message = message;
-                let callback = self.exports.on_grpc_receive.clone();
-                let name = "proxy_on_grpc_receive";
-                return self
-                    .call(name, callback.as_ref(), call.root, parameters)
-                    .map(|_| ());
-            }
-            CalloutAnswer::GrpcStatus { code, message } => (code, message),
-            CalloutAnswer::Silence => (4, "upstream request timeout".to_owned()),
-            CalloutAnswer::Unreachable => (
-                14,
-                "upstream connect error or disconnect/reset before headers".to_owned(),
-            ),
-            CalloutAnswer::Http { .. } => (13, "not a gRPC response".to_owned()),
-        };
-        self.store.data_mut().status = (code, text.into_bytes());
-        let callback = self.exports.on_grpc_close.clone();
-        let parameters = (call.root, call.token, code);
-        self.call(
-            "proxy_on_grpc_close",
-            callback.as_ref(),
-            call.root,
-            parameters,
-        )
-        .map(|_| ())
-    }
-
-    /// When the next tick is due, as time since the Unix epoch.
-    pub fn next_tick(&self) -> Option<Duration> {
-        let contexts = self.store.data().contexts.iter();
-        contexts.filter_map(|c| c.tick.map(|(_, due)| due)).min()
-    }
-
-    /// Calls `proxy_on_tick` once for each root context whose tick is due, and returns what they
-    /// asked of the stream. The timer starts anew when the callback is over.
-    ///
-    /// # Errors
-    ///
-    /// When the VM has failed.
-    pub fn tick(&mut self, stream: &mut Box<Stream>) -> Result<Vec<Deferred>, Failed> {
-        let process = Arc::clone(&self.store.data().process);
-        let now = process.clock().now();
-        let contexts = self.store.data().contexts.iter();
-        let due = contexts.filter(|c| c.tick.is_some_and(|(_, due)| due <= now));
-        let roots: Vec<u32> = due.map(|c| c.id).collect();
-        let callback = self.exports.on_tick.clone();
-        for root in roots {
-            self.on_stream(
-                root,
-                stream,
-                |_| {},
-                |vm| vm.call("proxy_on_tick", callback.as_ref(), root, root),
-            )?;
-            let now = process.clock().now();
-            if let Some(context) = self.store.data_mut().context_mut(root) {
-                context.tick = context.tick.map(|(period, _)| (period, now + period));
-            }
-        }
-        Ok(std::mem::take(&mut self.store.data_mut().deferred))
-    }
-
-    /// Calls `proxy_on_queue_ready` for every item that was put in this VM's queues.
-    ///
-    /// # Errors
-    ///
-    /// When the VM has failed.
-    pub fn drain_queues(&mut self) -> Result<(), Failed> {
-        let callback = self.exports.on_queue_ready.clone();
-        let number = self.store.data().number;
-        loop {
-            let ready = self.store.data().process.queues().take_ready(number);
-            let Some((root, token)) = ready else {
-                return Ok(());
-            };
-            let name = "proxy_on_queue_ready";
-            self.call(name, callback.as_ref(), root, (root, token))?;
-        }
-    }
-
     /// Runs with the stream in the store, as the one that hostcalls of `context` act on.
-    fn on_stream<T>(
+    pub(crate) fn on_stream<T>(
         &mut self,
         context: u32,
         stream: &mut Box<Stream>,
@@ -433,7 +279,6 @@ impl Vm {
         match status.unwrap_or(0) {
             _ if self.store.data().stop_iteration => Flow::Stop,
             0 | 2 => Flow::Continue,
-            1..=LAST_HEADERS_STATUS => Flow::Stop,
             _ => Flow::Stop,
         }
     }
@@ -467,19 +312,6 @@ impl Vm {
     }
 }
 
-fn word(size: usize) -> u32 {
+pub(crate) fn word(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
-}
-
-fn map(kind: MapKind, headers: &crate::exchange::Headers) -> HeaderMap {
-    HeaderMap::from_pairs(kind, headers.iter().map(|(n, v)| (&n[..], &v[..])))
-}
-
-/// The response that Envoy's async client makes up for a call that failed.
-fn made_up(status: u16, text: &str) -> (HeaderMap, Vec<u8>, crate::exchange::Headers) {
-    let mut headers = HeaderMap::new(MapKind::Response);
-    headers.add(b":status", status.to_string().as_bytes());
-    headers.add(b"content-length", text.len().to_string().as_bytes());
-    headers.add(b"content-type", b"text/plain");
-    (headers, text.into(), Vec::new())
 }

@@ -95,6 +95,8 @@ fn check_one(
 
 type OfContext = Option<TypedFunc<u32, ()>>;
 type OfTwo = Option<TypedFunc<(u32, u32), ()>>;
+type OfThree = Option<TypedFunc<(u32, u32, u32), ()>>;
+type OfFive = Option<TypedFunc<(u32, u32, u32, u32, u32), ()>>;
 type AnswerOfTwo = Option<TypedFunc<(u32, u32), u32>>;
 type AnswerOfThree = Option<TypedFunc<(u32, u32, u32), u32>>;
 
@@ -115,9 +117,9 @@ pub(crate) struct Exports {
     pub(crate) on_response_headers_0_1_0: AnswerOfTwo,
     pub(crate) on_response_body: AnswerOfThree,
     pub(crate) on_response_trailers: AnswerOfTwo,
-    pub(crate) on_http_call_response: Option<TypedFunc<(u32, u32, u32, u32, u32), ()>>,
-    pub(crate) on_grpc_receive: Option<TypedFunc<(u32, u32, u32), ()>>,
-    pub(crate) on_grpc_close: Option<TypedFunc<(u32, u32, u32), ()>>,
+    pub(crate) on_http_call_response: OfFive,
+    pub(crate) on_grpc_receive: OfThree,
+    pub(crate) on_grpc_close: OfThree,
     pub(crate) on_tick: OfContext,
     pub(crate) on_queue_ready: OfTwo,
     pub(crate) on_done: Option<TypedFunc<u32, u32>>,

@@ -138,7 +138,7 @@ impl HeaderMap {
 /// Whether a name, in lower case, has a fixed slot: the list that Envoy prints at start
 /// ("HTTP header map info").
 fn has_fixed_slot(kind: MapKind, name: &[u8]) -> bool {
-    let listed = |names: &[&str]| names.iter().any(|n| n.as_bytes() == name);
+    let listed = |names: &[&str]| names.binary_search_by(|n| n.as_bytes().cmp(name)).is_ok();
     let prefixed = |prefixes: &[&str]| prefixes.iter().any(|p| name.starts_with(p.as_bytes()));
     match kind {
         MapKind::Request => listed(REQUEST_SLOTS) || prefixed(REQUEST_PREFIXES),
@@ -263,6 +263,11 @@ mod tests {
         assert_eq!(listed(&headers), [":path=/new", "x-b=3", "x-a=9"]);
         headers.remove(b"X-b");
         assert_eq!(headers.byte_size(), ":path/newx-a9".len());
+    }
+
+    #[test]
+    fn slots_are_sorted_so_that_they_are_found() {
+        assert!(REQUEST_SLOTS.is_sorted() && RESPONSE_SLOTS.is_sorted());
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub(crate) struct State {
     pub(crate) limits: StoreLimits,
     pub(crate) random: fastrand::Rng,
     pub(crate) memory: Option<Memory>,
-    pub(crate) allocate: Option<TypedFunc<u32, u32>>,
+    pub(crate) allocate: Option<Arc<TypedFunc<u32, u32>>>,
     pub(crate) on_grpc_close: Option<TypedFunc<(u32, u32, u32), ()>>,
     pub(crate) restriction: Restriction,
     pub(crate) contexts: Vec<Context>,
@@ -108,8 +108,10 @@ pub(crate) struct State {
     pub(crate) call: CallData,
     /// What `proxy_get_status` tells.
     pub(crate) status: (u32, Vec<u8>),
-    /// Root contexts whose `on_done` answered false.
+    /// Root contexts whose `on_done` answered false and that have not called `proxy_done` yet.
     pub(crate) pending_done: Vec<u32>,
+    /// Root contexts that have.
+    pub(crate) done: Vec<u32>,
     /// Stats behind the metric ids of this VM, by kind.
     pub(crate) metrics: [Vec<usize>; 3],
     pub(crate) log_level: LogLevel,

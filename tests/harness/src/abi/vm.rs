@@ -27,7 +27,7 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 /// A module at work on one worker. Everything it has done is in its store.
 pub struct Vm {
     pub(crate) store: Store<State>,
-    pub(crate) exports: Exports,
+    pub(crate) exports: Arc<Exports>,
     failure: Option<Failure>,
     deadline: Deadline,
     fuel: u64,
@@ -147,12 +147,12 @@ impl Vm {
                 return Err(LoadProblem::Trapped { failure, log });
             }
         };
-        let exports = Exports::new(&instance, &mut store);
-        let malloc = find(&instance, &mut store, "malloc");
+        let exports = Arc::new(Exports::new(&instance, &mut store));
+        let malloc: Option<TypedFunc<u32, u32>> = find(&instance, &mut store, "malloc");
         let allocate = find(&instance, &mut store, "proxy_on_memory_allocate");
         let memory = instance.get_memory(&mut store, "memory");
         let state = store.data_mut();
-        state.allocate = malloc.or(allocate);
+        state.allocate = malloc.or(allocate).map(Arc::new);
         state.memory = memory;
         state.on_grpc_close = exports.on_grpc_close.clone();
         Ok(Self {
@@ -176,37 +176,36 @@ impl Vm {
     }
 
     fn run_start(&mut self) -> Result<(), Failed> {
-        let exports = &self.exports;
-        if let Some(initialize) = exports.initialize.clone() {
-            let main = exports.main.clone();
-            let main_void = exports.main_void.clone();
-            self.call("_initialize", Some(&initialize), 0, ())?;
-            if main.is_some() {
-                self.call("main", main.as_ref(), 0, (0, 0))?;
-            } else {
-                self.call("__main_void", main_void.as_ref(), 0, ())?;
-            }
-            return Ok(());
+        let exports = Arc::clone(&self.exports);
+        let Some(initialize) = exports.initialize.as_ref() else {
+            let start = exports.start.as_ref();
+            return self.call("_start", start, 0, ()).map(|_| ());
+        };
+        self.call("_initialize", Some(initialize), 0, ())?;
+        if let Some(main) = exports.main.as_ref() {
+            self.call("main", Some(main), 0, (0, 0))?;
+        } else {
+            self.call("__main_void", exports.main_void.as_ref(), 0, ())?;
         }
-        let start = exports.start.clone();
-        self.call("_start", start.as_ref(), 0, ()).map(|_| ())
+        Ok(())
     }
 
     fn run_configuration(&mut self, root: u32, plugin: &Plugin) -> Result<(), LoadProblem> {
         let size = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let create = self.exports.on_context_create.clone();
-        let start = self.exports.on_vm_start.clone();
-        let configure = self.exports.on_configure.clone();
+        let exports = Arc::clone(&self.exports);
+        let create = exports.on_context_create.as_ref();
+        let start = exports.on_vm_start.as_ref();
+        let configure = exports.on_configure.as_ref();
         let vm_size = size(&self.store.data().plugin.vm_configuration);
-        self.call("proxy_on_context_create", create.as_ref(), root, (root, 0))
+        self.call("proxy_on_context_create", create, root, (root, 0))
             .map_err(|Failed| self.trapped())?;
         let callback = "proxy_on_vm_start";
-        let started = self.call(callback, start.as_ref(), root, (root, vm_size));
+        let started = self.call(callback, start, root, (root, vm_size));
         self.accepted(callback, started)?;
         self.store.data_mut().configuring = true;
         let callback = "proxy_on_configure";
         let parameters = (root, size(&plugin.configuration));
-        let configured = self.call(callback, configure.as_ref(), root, parameters);
+        let configured = self.call(callback, configure, root, parameters);
         self.store.data_mut().configuring = false;
         self.accepted(callback, configured)
     }
@@ -266,13 +265,13 @@ impl Vm {
         if self.failure.is_some() {
             return Err(Failed);
         }
-        let Some(function) = function else {
-            return Ok(None);
-        };
         let state = self.store.data_mut();
         state.current = context;
         state.effective = 0;
         state.stop_iteration = false;
+        let Some(function) = function else {
+            return Ok(None);
+        };
         let given = arm(&mut self.store, self.deadline);
         let answer = function.call(&mut self.store, parameters);
         let left = self.store.get_fuel().unwrap_or_default();
@@ -328,6 +327,7 @@ fn new_state(
         call: CallData::default(),
         status: (0, Vec::new()),
         pending_done: Vec::new(),
+        done: Vec::new(),
         metrics: Default::default(),
         log_level: options.log_level,
         log: Vec::new(),
@@ -363,7 +363,7 @@ fn describe(error: &wasmtime::Error, deadline: Deadline) -> String {
     };
     let frames = error.downcast_ref::<WasmBacktrace>();
     let names = frames.into_iter().flat_map(WasmBacktrace::frames);
-    let names: Vec<_> = names.filter_map(|f| f.func_name()).take(6).collect();
+    let names: Vec<_> = names.filter_map(|f| f.func_name()).take(3).collect();
     if names.is_empty() {
         return cause;
     }

@@ -16,6 +16,10 @@ const HEADERS_MAX: usize = 100;
 /// `max_request_headers_kb`.
 const HEADER_BYTES_MAX: usize = 60 * 1024;
 
+/// The node's own address, which stands in `x-forwarded-for` for a peer on the loopback
+/// interface; a real Envoy takes it from the machine.
+const NODE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
 /// Headers that concern one hop, or only Envoy may set.
 const REMOVED: [&str; 12] = [
     "connection",
@@ -102,7 +106,12 @@ fn client_headers(exchange: &Exchange, body: usize) -> HeaderMap {
     headers.add(b":method", exchange.method.as_bytes());
     headers.add(b":scheme", b"http");
     for (name, value) in &exchange.headers {
-        headers.add(name, value.trim_ascii());
+        // A second Host line of HTTP/1.1 joins the authority; HTTP/2 has no such header.
+        match (name.eq_ignore_ascii_case(b"host"), &exchange.protocol) {
+            (false, _) => headers.add(name, value.trim_ascii()),
+            (true, Protocol::Http) => headers.add(b":authority", value.trim_ascii()),
+            (true, Protocol::H2c | Protocol::Grpc) => {}
+        }
     }
     if exchange.protocol == Protocol::Grpc {
         if headers.get(b"content-type").is_none() {
@@ -121,10 +130,10 @@ fn client_headers(exchange: &Exchange, body: usize) -> HeaderMap {
 /// `use_remote_address`: the peer is appended and no address counts as internal; the request id
 /// of a client is not trusted.
 fn add_own(headers: &mut HeaderMap, client: IpAddr, request_id: &str) {
-    let client = client.to_string();
-    headers.add(b"x-forwarded-for", client.as_bytes());
+    let forwarded = if client.is_loopback() { NODE } else { client };
+    headers.add(b"x-forwarded-for", forwarded.to_string().as_bytes());
     headers.set(b"x-forwarded-proto", b"http");
-    headers.set(b"x-envoy-external-address", client.as_bytes());
+    headers.set(b"x-envoy-external-address", client.to_string().as_bytes());
     headers.set(b"x-request-id", request_id.as_bytes());
 }
 

@@ -103,3 +103,53 @@ impl FilterBench {
         self.vm.failure().cloned().unwrap_or_else(unknown)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::MapKind;
+    use crate::probe;
+
+    fn bench(wasm: &[u8]) -> FilterBench {
+        let module = probe::compile(wasm).unwrap();
+        FilterBench::start(&module, &Arc::default(), Plugin::default()).unwrap()
+    }
+
+    fn headers(value: &[u8]) -> HeaderMap {
+        HeaderMap::from_pairs(MapKind::Request, [(&b"a"[..], value)])
+    }
+
+    #[test]
+    fn the_same_request_costs_the_same_and_leaves_nothing() {
+        let mut bench = bench(&probe::on_request(
+            "(drop (call $set (i32.const 0) (i32.const 100) (i32.const 1) (i32.const 100) (i32.const 1)))",
+            r#"(data (i32.const 100) "b")"#,
+        ));
+        let memory = bench.vm().memory_size();
+        let first = bench.request(headers(b"\xff")).unwrap();
+        assert!(first.fuel > 0);
+        assert_eq!(first.hostcalls, [("proxy_replace_header_map_value", 1)]);
+        assert_eq!(first.stream.request_headers.get(b"b"), Some(&b"b"[..]));
+        assert_eq!((first.flow, first.reply), (Flow::Continue, None));
+        for _ in 0..1_000 {
+            assert_eq!(bench.request(headers(b"\0")).unwrap().fuel, first.fuel);
+        }
+        assert_eq!(bench.vm().memory_size(), memory);
+    }
+
+    #[test]
+    fn replies_and_failures_are_told() {
+        let mut replies = bench(&probe::on_request(
+            "(drop (call $reply (i32.const 403) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+               (i32.const 0) (i32.const 0) (i32.const -1)))",
+            "",
+        ));
+        let told = replies.request(headers(b"")).unwrap();
+        assert_eq!(told.reply.map(|reply| reply.status), Some(403));
+        assert_eq!(told.flow, Flow::Stop);
+        let mut traps = bench(&probe::on_request("unreachable", ""));
+        let failure = traps.request(headers(b"")).unwrap_err();
+        assert_eq!(failure.callback, "proxy_on_request_headers");
+        assert_eq!(traps.request(headers(b"")).unwrap_err(), failure);
+    }
+}

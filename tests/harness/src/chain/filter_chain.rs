@@ -28,6 +28,8 @@ pub(super) struct Run<'a> {
     pub(super) contexts: Vec<Option<u32>>,
     /// Calls that are not answered yet, with the filter that made them.
     pub(super) calls: VecDeque<(usize, Callout)>,
+    /// Filters that failed on this stream: each answers for it once.
+    pub(super) failed: Vec<usize>,
     pub(super) why: Vec<String>,
     pub(super) seen: Option<Seen>,
 }
@@ -49,20 +51,30 @@ pub(super) fn run(worker: &mut Worker, exchange: &Exchange) -> Result<Answer, Er
         route: None,
         contexts: Vec::new(),
         calls: VecDeque::new(),
+        failed: Vec::new(),
         why: Vec::new(),
         seen: None,
     };
     run.drain_queues();
-    let response = match incoming.refused {
-        Some(reply) => run.local(&reply),
-        None => run.request(incoming.chunks)?,
-    };
-    let body = run.response(response)?;
+    let body = run.both_ways(incoming.refused, incoming.chunks);
+    // A stream that a filter left without answer ends too.
     run.finish();
-    Ok(run.answer(body))
+    Ok(run.answer(body?))
 }
 
 impl<'a> Run<'a> {
+    fn both_ways(
+        &mut self,
+        refused: Option<LocalReply>,
+        chunks: Vec<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let response = match refused {
+            Some(reply) => self.local(&reply),
+            None => self.request(chunks)?,
+        };
+        self.response(response)
+    }
+
     /// Everything up to the response.
     fn request(&mut self, chunks: Vec<Vec<u8>>) -> Result<Response, Error> {
         self.resolve_route("first match");

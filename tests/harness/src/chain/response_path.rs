@@ -96,8 +96,7 @@ impl Run<'_> {
                     Step::Held(Flow::Discard)
                 }
                 Step::Held(Flow::Buffer) if held.len() > BUFFER_LIMIT => {
-                    let status = if way == Way::Request { 413 } else { 500 };
-                    Step::Reply(plain(status, "request_payload_too_large"))
+                    Step::Reply(too_large(way))
                 }
                 step => step,
             };
@@ -180,5 +179,17 @@ impl Run<'_> {
         }
         self.contexts.clear();
         self.settle_calls();
+    }
+}
+
+/// What Envoy answers when a filter holds more than the buffer limit.
+fn too_large(way: Way) -> LocalReply {
+    let (status, text, details) = match way {
+        Way::Request => (413, "Payload Too Large", "request_payload_too_large"),
+        Way::Response => (500, "Internal Server Error", "response_payload_too_large"),
+    };
+    LocalReply {
+        body: text.into(),
+        ..plain(status, details)
     }
 }

@@ -38,7 +38,10 @@ impl Run<'_> {
             .extend(vm.take_log().iter().map(ToString::to_string));
         if let (Err(Failed), Some(failure)) = (&result, vm.failure()) {
             let line = failure.to_string();
-            self.why.push(format!("{}: {line}", self.name(filter)));
+            let line = format!("{}: {line}", self.name(filter));
+            if !self.why.contains(&line) {
+                self.why.push(line);
+            }
         }
         result
     }
@@ -82,7 +85,7 @@ impl Run<'_> {
         verdict: Result<Verdict, Failed>,
     ) -> Result<Step, Error> {
         let Ok(verdict) = verdict else {
-            return Ok(self.failed(filter));
+            return Ok(self.fail(filter));
         };
         let step = self.act(filter, way, verdict.actions)?;
         Ok(match (step, verdict.flow) {
@@ -92,12 +95,14 @@ impl Run<'_> {
         })
     }
 
-    /// A dead filter is skipped with `failOpen`, and answers 503 otherwise.
-    fn failed(&self, filter: usize) -> Step {
-        let filter = self.config.filters.get(filter);
-        if filter.is_some_and(|filter| filter.fail_open) {
+    /// A dead filter is skipped with `failOpen`, and else answers 503, which it lets pass itself
+    /// (Envoy `failStream`).
+    fn fail(&mut self, filter: usize) -> Step {
+        let config = self.config.filters.get(filter);
+        if config.is_some_and(|config| config.fail_open) || self.failed.contains(&filter) {
             return Step::Next;
         }
+        self.failed.push(filter);
         Step::Reply(plain(503, "wasm_fail_stream"))
     }
 
@@ -143,7 +148,7 @@ impl Run<'_> {
             };
             let Ok(actions) = actions else {
                 if caller == filter {
-                    return Ok(self.failed(filter));
+                    return Ok(self.fail(filter));
                 }
                 continue;
             };

@@ -49,10 +49,6 @@ pub(crate) fn get_bytes(
         return Err(Status::BadArgument.into());
     }
     let size = size.min(available.saturating_sub(start));
-    if size == 0 {
-        // As Envoy does: Ok, and the two places keep what they held.
-        return Ok(());
-    }
     let size = usize::try_from(size).unwrap_or_default();
     let start = usize::try_from(start).unwrap_or_default();
     give_with(guest, size, address_at, size_at, |out, state| {

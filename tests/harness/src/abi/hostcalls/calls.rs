@@ -33,7 +33,7 @@ pub(crate) fn http_call(
     let (memory, state) = split(guest);
     let cluster = String::from_utf8_lossy(slice(memory, cluster, cluster_size)?).into_owned();
     let body = slice(memory, body, body_size)?.to_vec();
-    let headers = read_map(memory, MapKind::Request, headers, headers_size)?;
+    let mut headers = read_map(memory, MapKind::Request, headers, headers_size)?;
     let trailers = read_map(memory, MapKind::Trailers, trailers, trailers_size)?;
     let lacks = |name: &[u8]| headers.get(name).is_none();
     if lacks(b":path") || lacks(b":method") || lacks(b":authority") {
@@ -41,6 +41,9 @@ pub(crate) fn http_call(
     }
     if !state.process.clusters.contains(&cluster) || i32::try_from(timeout).is_err() {
         return Err(Status::BadArgument.into());
+    }
+    if !body.is_empty() {
+        headers.set(b"content-length", body.len().to_string().as_bytes());
     }
     state.last_http_token = state.last_http_token.wrapping_add(4);
     let token = state.last_http_token;

@@ -50,6 +50,7 @@ pub(crate) fn done(guest: &mut Guest<'_>) -> Outcome {
     let root = state.target_root();
     let place = state.pending_done.iter().position(|id| *id == root);
     state.pending_done.remove(place.ok_or(Status::NotFound)?);
+    state.done.push(root);
     Ok(())
 }
 

@@ -47,6 +47,8 @@ pub(crate) fn continue_stream(guest: &mut Guest<'_>, which: u32) -> Outcome {
     let action = match which {
         REQUEST => Deferred::ContinueRequest,
         RESPONSE => Deferred::ContinueResponse,
+        // Network streams, which HTTP filters do not have.
+        2..=LAST => return Ok(()),
         _ => return Err(Status::BadArgument.into()),
     };
     let state = guest.data_mut();
