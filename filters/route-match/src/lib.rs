@@ -45,8 +45,14 @@ impl HttpFilter for RouteMatch {
         let listener = listener(&router, request, &head)?;
         let decision = router.decide(listener, &head, || request.host().draw());
         if let Outcome::Forward { .. } = decision.outcome {
-            let edits = decision.applied.map(|applied| router.request_edits(applied));
-            for edit in edits.into_iter().flatten().chain(decision.dispatch_edits(&router, &head)) {
+            let edits = decision
+                .applied
+                .map(|applied| router.request_edits(applied));
+            for edit in edits
+                .into_iter()
+                .flatten()
+                .chain(decision.dispatch_edits(&router, &head))
+            {
                 edit_request(request, edit)?;
             }
         }
@@ -54,7 +60,10 @@ impl HttpFilter for RouteMatch {
         self.cors = decision.cors;
         match decision.outcome {
             Outcome::Reply(reply) => return Ok(Flow::Reply(reply)),
-            Outcome::Forward { path: Some(mut path), .. } => {
+            Outcome::Forward {
+                path: Some(mut path),
+                ..
+            } => {
                 if let Some(query) = head.query() {
                     path.push(b'?');
                     path.extend_from_slice(query);

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
+type Shared = BTreeMap<Vec<u8>, (Vec<u8>, u32)>;
 
 /// Keeps what a filter reads and writes. All fields may be set and looked at by the test.
 ///
@@ -27,7 +28,7 @@ pub struct MockHost {
     /// Attributes, their path joined by dots, and filter state as `wasm.<name>`.
     pub properties: RefCell<BTreeMap<String, Vec<u8>>>,
     /// Shared data: value and CAS number.
-    pub shared: RefCell<BTreeMap<Vec<u8>, (Vec<u8>, u32)>>,
+    pub shared: RefCell<Shared>,
     /// The time, nanoseconds since 1970.
     pub time: Cell<u64>,
     /// What [`Random::draw`] gives.
