@@ -1,7 +1,7 @@
 # `just` alone lists the recipes; `just ci` is what CI runs.
 
 envoy_version := "1.39.3"
-binaryen_version := "131.0.0"
+binaryen_version := "132.0.0"
 # Where recipes install what they need, inside this folder.
 tools := justfile_directory() / ".tools"
 modules := "target/modules/wasm32-wasip1/wasm"
@@ -63,6 +63,7 @@ test *arguments:
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- --deny warnings
+    cargo clippy --target wasm32-wasip1 --package gateway-filter-sdk --package route-match --package do-nothing --package require-header --package stock-sdk -- --deny warnings
     cargo deny --log-level error check licenses bans sources
 
 # Build the documentation; a broken link is an error

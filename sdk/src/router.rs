@@ -1,6 +1,6 @@
 //! From a request to a decision: which listener, which rule, which answer or backend.
 //!
-//! A [`Router`] is a [`RouteMatchSpec`] that cannot be wrong any more. Its decisions are values;
+//! A [`Router`] is a [`RouteMatchSpec`](crate::route::spec::RouteMatchSpec) that cannot be wrong any more. Its decisions are values;
 //! the `route-match` filter carries them out.
 
 mod build;
