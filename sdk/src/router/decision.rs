@@ -64,13 +64,14 @@ impl Router {
     }
 
     /// A preflight asks on behalf of another request: the rule is that of the asked-for method
-    /// first, so that a rule which matches only PUT can answer the OPTIONS for it.
+    /// first, so that a rule which matches only PUT can answer the OPTIONS for it. It is answered
+    /// before a backend is chosen, so by the rule's filter or that of the first backendRef with one.
     fn preflight(&self, listener: &Listener, head: &RequestHead) -> Option<Decision<'_>> {
         let method = Cors::preflight_method(head)?;
         let asked = head.with_method(method);
         [&asked, head].into_iter().find_map(|head| {
             let rule = listener.table.find(head)?.policy;
-            let cors = self.rules.get(rule as usize)?.actions.cors.as_ref()?;
+            let cors = self.rules.get(rule as usize)?.cors()?;
             Some(Decision {
                 applied: Some(Applied {
                     rule,
@@ -93,8 +94,7 @@ impl Router {
             return Decision::no_match();
         };
         let prefix = entry.path.prefix();
-        let cors = rule.actions.cors.as_ref();
-        let decision = |backend, outcome| Decision {
+        let decision = |backend: Option<u32>, cors: Option<&Cors>, outcome| Decision {
             applied: Some(Applied {
                 rule: entry.policy,
                 backend,
@@ -104,26 +104,22 @@ impl Router {
                 .map(|cors| cors.response_headers(head))
                 .unwrap_or_default(),
         };
+        let cors = rule.actions.cors.as_ref();
         if let Some(reply) = own_answer(&rule.actions, head, prefix, listener.port) {
-            return decision(None, Outcome::Reply(reply));
+            return decision(None, cors, Outcome::Reply(reply));
         }
-        let chosen = rule
-            .split
-            .pick(if rule.split.is_choice() { draw() } else { 0 })
-            .copied();
+        let number = if rule.split.is_choice() { draw() } else { 0 };
+        let chosen = rule.split.pick(number).copied();
         let backend = chosen.and_then(|at| rule.backends.get(at as usize));
-        let Some((id, backend)) =
-            backend.and_then(|backend| Some((backend.id.as_deref()?, backend)))
+        let Some((id, own)) = backend.and_then(|own| Some((own.id.as_deref()?, &own.actions)))
         else {
-            return decision(None, Outcome::Reply(no_backend(rule)));
+            return decision(None, cors, Outcome::Reply(no_backend(rule)));
         };
-        if let Some(reply) = own_answer(&backend.actions, head, prefix, listener.port) {
-            return decision(chosen, Outcome::Reply(reply));
-        }
-        decision(
-            chosen,
-            forward(id, [&rule.actions, &backend.actions], head, prefix),
-        )
+        let outcome = match own_answer(own, head, prefix, listener.port) {
+            Some(reply) => Outcome::Reply(reply),
+            None => forward(id, [&rule.actions, own], head, prefix),
+        };
+        decision(chosen, cors.or(own.cors.as_ref()), outcome)
     }
 }
 
@@ -167,6 +163,15 @@ impl Decision<'_> {
             outcome: Outcome::Reply(Reply::new(404)),
             cors: CorsHeaders::new(),
         }
+    }
+}
+
+impl Rule {
+    fn cors(&self) -> Option<&Cors> {
+        let own = self.backends.iter().map(|backend| &backend.actions);
+        std::iter::once(&self.actions)
+            .chain(own)
+            .find_map(|actions| actions.cors.as_ref())
     }
 }
 

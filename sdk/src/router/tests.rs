@@ -160,6 +160,29 @@ fn a_preflight_is_answered_for_the_method_it_asks_for() {
 }
 
 #[test]
+fn filters_of_a_backend_answer_and_allow_as_those_of_a_rule() {
+    let config = one_rule(
+        r#"{"matches": [{"path": {"value": "/cors"}}], "backendRefs": [{"name": "b", "port": 80, "filters": [{"type": "CORS", "cors": {"allowOrigins": ["*"]}}]}]},
+           {"matches": [{"path": {"value": "/go"}}], "backendRefs": [{"name": "b", "port": 80, "filters": [{"type": "RequestRedirect", "requestRedirect": {"hostname": "o.org"}}]}]}"#,
+    );
+    let router = router(&config);
+    let origin = ("origin", "https://a.com");
+    let asks = head(
+        "OPTIONS",
+        "/cors",
+        &[origin, ("access-control-request-method", "GET")],
+    );
+    assert_eq!(outcome(&router, &asks, 0), "200");
+    let request = head("GET", "/cors", &[origin]);
+    let decision = router.decide(router.listener_for(None, b"h.com"), &request, || 0);
+    assert_eq!(
+        decision.cors,
+        [("access-control-allow-origin", b"*".to_vec())]
+    );
+    assert_eq!(outcome(&router, &head("GET", "/go", &[]), 0), "302");
+}
+
+#[test]
 fn a_request_belongs_to_the_most_specific_listener_only() {
     let config = r#"{"listeners": [
         {"name": "ns/g/any", "port": 80}, {"name": "ns/g/wild", "port": 80, "hostname": "*.com"}, {"name": "ns/g/tls", "port": 443}],
