@@ -137,15 +137,22 @@ impl Decision<'_> {
     ) -> impl Iterator<Item = HeaderEdit<'e>> {
         let edits = match &self.outcome {
             Outcome::Reply(_) => [None; 3],
-            Outcome::Forward { backend, hostname, .. } => {
+            Outcome::Forward {
+                backend, hostname, ..
+            } => {
                 let name = HOST_HEADER.as_bytes();
                 let forged = head.values(name).next().map(|_| HeaderEdit::Remove(name));
                 let host = hostname.map(|host| HeaderEdit::Set(name, host.as_bytes()));
-                let route = self.applied.map_or("", |applied| router.route_name(applied));
+                let route = self
+                    .applied
+                    .map_or("", |applied| router.route_name(applied));
                 [
                     host.or(forged),
                     Some(HeaderEdit::Set(ROUTE_HEADER.as_bytes(), route.as_bytes())),
-                    Some(HeaderEdit::Set(BACKEND_HEADER.as_bytes(), backend.as_bytes())),
+                    Some(HeaderEdit::Set(
+                        BACKEND_HEADER.as_bytes(),
+                        backend.as_bytes(),
+                    )),
                 ]
             }
         };
