@@ -1,5 +1,6 @@
 //! `gwf run-test`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,9 +20,6 @@ const ABORTED: u8 = 134;
 
 /// A test that does not end within this is stopped.
 const DEADLINE: Duration = Duration::from_secs(900);
-
-/// Variables that a test binary may read: those of libtest and of proptest.
-const ENVIRONMENT: [&str; 2] = ["RUST_", "PROPTEST_"];
 
 /// The request that tests can read and write.
 const REQUEST: [(&[u8], &[u8]); 5] = [
@@ -69,22 +67,15 @@ impl RunTest {
     }
 }
 
-/// Variables of this process, and unless they say otherwise what suits this host: here a panic ends the program at once, so
-/// what libtest captured, the panic's message too, would be lost; and there is no file in which
-/// proptest could keep the cases that fail.
+/// The variables of std and libtest (`RUST_BACKTRACE`, `RUST_TEST_…`). A panic ends the program at
+/// once here, so what libtest captures, the panic's message too, would be lost.
 fn environment() -> Vec<(String, String)> {
-    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+    let text = |(name, value): (OsString, OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
-    let offered = |name: &str| ENVIRONMENT.iter().any(|prefix| name.starts_with(prefix));
-    let suited = [
-        "RUST_TEST_NOCAPTURE",
-        "PROPTEST_DISABLE_FAILURE_PERSISTENCE",
-    ];
-    let suited = suited.map(|name| (name.to_owned(), "1".to_owned()));
     let own = std::env::vars_os().filter_map(text);
-    // Of two of one name, C libraries take the first.
-    own.filter(|(name, _)| offered(name))
-        .chain(suited)
+    let uncaptured = ("RUST_TEST_NOCAPTURE".to_owned(), "1".to_owned());
+    own.filter(|(name, _)| name.starts_with("RUST_"))
+        .chain([uncaptured])
         .collect()
 }
