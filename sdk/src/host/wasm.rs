@@ -484,3 +484,6 @@ impl StreamControl for WasmHost {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod replay;
+mod run_test;
 
 use std::process::ExitCode;
 
@@ -22,17 +23,21 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(replay::Replay),
+    RunTest(run_test::RunTest),
 }
 
 /// Runs the command that the process was started with.
 pub(crate) fn run() -> ExitCode {
     let Cli { command } = Cli::parse();
     let done = match command {
-        Command::Replay(replay) => replay.run(),
+        Command::Replay(replay) => replay.run().map(|passed| match passed {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(FAILED),
+        }),
+        Command::RunTest(test) => test.run(),
     };
     match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(FAILED),
+        Ok(status) => status,
         Err(error) => {
             anstream::eprintln!("{error:?}");
             ExitCode::from(UNUSABLE)

@@ -57,6 +57,9 @@ pub enum LoadProblem {
     /// Neither `malloc` nor `proxy_on_memory_allocate` is exported.
     #[error("Wasm module is missing malloc function (nor has it proxy_on_memory_allocate)")]
     NoAllocator,
+    /// A program without a `main`.
+    #[error("it does not export _start, so it is no program")]
+    NoStart,
     /// It trapped before it was ready.
     #[error("{failure}{}", last_words(.log))]
     Trapped {
@@ -73,6 +76,13 @@ pub enum LoadProblem {
         /// What the guest logged until then.
         log: Vec<LogLine>,
     },
+}
+
+impl LoadProblem {
+    /// Whether the guest ran, and trapped.
+    pub fn is_trap(&self) -> bool {
+        matches!(self, Self::Trapped { .. })
+    }
 }
 
 /// A VM that trapped. It stays dead on its worker, as in Envoy.

@@ -35,10 +35,10 @@ const EPOCH: Duration = Duration::from_millis(10);
 /// Compiles modules for one Envoy version and keeps them, so that all workers and all later
 /// proxies share them.
 pub struct Runtime {
-    engine: Engine,
+    pub(super) engine: Engine,
     envoy: EnvoyVersion,
-    deadline: Deadline,
-    imports: Vec<(AbiVersion, Imports)>,
+    pub(super) deadline: Deadline,
+    pub(super) imports: Vec<(AbiVersion, Imports)>,
     modules: Mutex<HashMap<PathBuf, Arc<Module>>>,
 }
 
@@ -50,7 +50,7 @@ pub struct Module {
     pub(crate) deadline: Deadline,
     pub(crate) instance: InstancePre<State>,
     pub(crate) hostcalls: Vec<&'static str>,
-    size: usize,
+    pub(super) size: usize,
 }
 
 impl Module {
@@ -154,7 +154,7 @@ impl Runtime {
         })
     }
 
-    fn import_problem(&self, error: &wasmtime::Error) -> LoadProblem {
+    pub(super) fn import_problem(&self, error: &wasmtime::Error) -> LoadProblem {
         match error.downcast_ref::<UnknownImportError>() {
             Some(unknown) => LoadProblem::UnknownImport {
                 module: unknown.module().to_owned(),

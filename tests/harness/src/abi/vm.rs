@@ -126,7 +126,7 @@ impl Vm {
         self.root
     }
 
-    fn instantiate(
+    pub(super) fn instantiate(
         module: &Arc<Module>,
         process: &Arc<Process>,
         plugin: Arc<Plugin>,
@@ -225,7 +225,7 @@ impl Vm {
         }
     }
 
-    fn trapped(&mut self) -> LoadProblem {
+    pub(super) fn trapped(&mut self) -> LoadProblem {
         let unknown = || Failure {
             callback: "the VM",
             reason: String::new(),
