@@ -10,7 +10,7 @@ use crate::abi::{self, Deadline, EnvoyVersion, Runtime};
 use crate::host::{Host, HostError, HostKind};
 use crate::scenario::{GatewayRef, Scenario};
 use crate::{envoy, modules, proxy};
-use gateway_bundle::{Bundle, GatewayBundle, LoadErrors, Problem};
+use gateway_bundle::{Bundle, GatewayBundle, LoadErrors, Problem, Severity};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -180,6 +180,17 @@ impl Hosts {
         Ok(bundle)
     }
 
+    /// What of a scenario's manifests was refused or ignored, one line each.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn conditions(&self, scenario: &Scenario) -> Result<Vec<String>, LoadErrors> {
+        let bundle = self.bundle(scenario)?;
+        let entries = bundle.report.entries.iter();
+        let told = entries.filter(|entry| entry.severity > Severity::Note);
+        Ok(told.map(ToString::to_string).collect())
+    }
+
     fn binary(&self) -> Result<&envoy::Binary, OpenError> {
         if let Some(binary) = self.binary.get() {
             return Ok(binary);
@@ -198,15 +209,19 @@ fn find<'b>(
         .gateways
         .iter()
         .filter(|gateway| !gateway.listeners.is_empty());
-    let is_wanted =
-        |gateway: &&GatewayBundle| gateway.namespace == wanted.namespace && gateway.name == wanted.name;
-    served.clone().find(is_wanted).ok_or_else(|| OpenError::NoGateway {
-        manifests: scenario.manifests.display().to_string(),
-        wanted: wanted.clone(),
-        there: served
-            .map(|gateway| format!("{}/{}", gateway.namespace, gateway.name))
-            .collect(),
-    })
+    let is_wanted = |gateway: &&GatewayBundle| {
+        gateway.namespace == wanted.namespace && gateway.name == wanted.name
+    };
+    served
+        .clone()
+        .find(is_wanted)
+        .ok_or_else(|| OpenError::NoGateway {
+            manifests: scenario.manifests.display().to_string(),
+            wanted: wanted.clone(),
+            there: served
+                .map(|gateway| format!("{}/{}", gateway.namespace, gateway.name))
+                .collect(),
+        })
 }
 
 impl std::fmt::Debug for Hosts {

@@ -8,15 +8,15 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use clap::{Args, ValueEnum};
+use gateway_bundle::LoadErrors;
 use gwf::abi::EnvoyVersion;
 use gwf::host::HostKind;
 use gwf::hosts::{Hosts, Options};
-use gateway_bundle::Severity;
 use gwf::report::{Conditions, Tally, agreement, json, junit, text};
 use gwf::runner::{Outcome, Runner};
 use gwf::scenario::{self, Scenario};
 use indicatif::{ProgressBar, ProgressStyle};
-use miette::{IntoDiagnostic, Result, miette};
+use miette::{IntoDiagnostic, Report, Result, miette};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -91,7 +91,7 @@ impl Replay {
         })
         .into_diagnostic()?;
         for scenario in &scenarios {
-            hosts.bundle(scenario)?;
+            hosts.bundle(scenario).map_err(unusable)?;
         }
         for &host in &self.host {
             hosts.prepare(host).into_diagnostic()?;
@@ -116,14 +116,13 @@ impl Replay {
     ) -> Result<Conditions> {
         let mut conditions = Conditions::new();
         for scenario in scenarios {
-            let own = outcomes.iter().filter(|outcome| outcome.file == scenario.file);
+            let own = outcomes
+                .iter()
+                .filter(|outcome| outcome.file == scenario.file);
             if !self.verbose && Tally::of(own).failed == 0 {
                 continue;
             }
-            let bundle = hosts.bundle(scenario)?;
-            let entries = bundle.report.entries.iter();
-            let told = entries.filter(|entry| entry.severity > Severity::Note);
-            let lines: Vec<_> = told.map(ToString::to_string).collect();
+            let lines = hosts.conditions(scenario).map_err(unusable)?;
             if !lines.is_empty() {
                 conditions.insert(scenario.file.clone(), lines);
             }
@@ -154,6 +153,17 @@ impl Replay {
             Format::Agreement => agreement::write(outcomes, &mut out)?,
         }
         out.flush()
+    }
+}
+
+/// One mistake speaks for itself.
+fn unusable(mut errors: LoadErrors) -> Report {
+    match (errors.problems.pop(), errors.problems.is_empty()) {
+        (Some(only), true) => only.into(),
+        (last, _) => {
+            errors.problems.extend(last);
+            errors.into()
+        }
     }
 }
 
@@ -192,7 +202,9 @@ fn run_on(
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(place, _)| *place);
-    done.into_iter().flat_map(|(_, outcomes)| outcomes).collect()
+    done.into_iter()
+        .flat_map(|(_, outcomes)| outcomes)
+        .collect()
 }
 
 /// Shown on a terminal only.

@@ -17,7 +17,11 @@ pub fn write(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
     let rows = rows(outcomes);
     write_table(&hosts(outcomes), &rows, out)?;
     let differing = rows.iter().filter(|row| row.differs()).count();
-    writeln!(out, "\nthe hosts differ on {differing} of {} cases", rows.len())?;
+    writeln!(
+        out,
+        "\nthe hosts differ on {differing} of {} cases",
+        rows.len()
+    )?;
     writeln!(out, "{}", Tally::of(outcomes))
 }
 

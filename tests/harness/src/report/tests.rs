@@ -195,7 +195,10 @@ fn conditions_are_told_with_their_scenario() {
     let mut out = anstream::StripStream::new(Vec::new());
     text::write(&outcomes, &conditions, &mut out).unwrap();
     let said = String::from_utf8(out.into_inner()).unwrap();
-    assert!(said.contains(&format!("manifests of s\n  {line}\n")), "{said}");
+    assert!(
+        said.contains(&format!("manifests of s\n  {line}\n")),
+        "{said}"
+    );
 }
 
 #[test]

@@ -24,11 +24,7 @@ const DIM: Style = Style::new().dimmed();
 /// # Errors
 ///
 /// If the stream cannot be written.
-pub fn write(
-    outcomes: &[Outcome],
-    conditions: &Conditions,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub fn write(outcomes: &[Outcome], conditions: &Conditions, out: &mut dyn Write) -> io::Result<()> {
     write_scenarios(outcomes, out)?;
     for failed in outcomes
         .iter()
@@ -40,7 +36,9 @@ pub fn write(
         let scenario = outcomes.iter().find(|outcome| outcome.file == *file);
         let name = scenario.map_or("", |outcome| &outcome.scenario);
         writeln!(out, "\n{YELLOW}manifests of {name}{YELLOW:#}")?;
-        lines.iter().try_for_each(|line| writeln!(out, "  {line}"))?;
+        lines
+            .iter()
+            .try_for_each(|line| writeln!(out, "  {line}"))?;
     }
     write_skips(outcomes, out)?;
     agreement::write_differences(outcomes, out)?;
@@ -97,8 +95,15 @@ fn write_failed(failed: &Outcome, outcomes: &[Outcome], out: &mut dyn Write) -> 
 }
 
 fn is_same_error(one: &Outcome, other: &Outcome) -> bool {
-    let (Verdict::Error { message: one_says, .. }, Verdict::Error { message: other_says, .. }) =
-        (&one.verdict, &other.verdict)
+    let (
+        Verdict::Error {
+            message: one_says, ..
+        },
+        Verdict::Error {
+            message: other_says,
+            ..
+        },
+    ) = (&one.verdict, &other.verdict)
     else {
         return false;
     };
