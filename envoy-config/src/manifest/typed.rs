@@ -21,10 +21,23 @@ pub(crate) fn check<T: DeserializeOwned + JsonSchema>(document: &Document) -> Ve
             problems.push(*unknown_field::<T>(document, &path));
         }
     });
-    if let Err(error) = result {
+    if let Err(error) = result
+        && !follows_from(&error.to_string(), &problems)
+    {
         problems.push(*document.problem(&known_path(&track.path()), error.to_string()));
     }
     problems
+}
+
+/// Whether the field that is missing is one that is misspelled.
+fn follows_from(error: &str, problems: &[Problem]) -> bool {
+    let Some(missing) = error.strip_prefix("missing field ") else {
+        return false;
+    };
+    let meant = format!("(did you mean {missing}?)");
+    problems
+        .iter()
+        .any(|problem| problem.message.ends_with(&meant))
 }
 
 /// Reads a member of a document that has passed [`check`]; the empty name is all of it.

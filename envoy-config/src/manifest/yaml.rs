@@ -138,28 +138,29 @@ fn position(bytes: &[usize], text: &str, start: &Marker, end: Option<&Marker>) -
     }
 }
 
-/// The parser's message, made more telling for the two mistakes that are made most often.
+/// The parser's message, made more telling for the mistakes that are made most often. The parser
+/// notices a wrong indent on the line itself or on the one below.
 fn scan_problem(source: &Source, position: Position, info: &str) -> Box<Problem> {
     let text = source.inner();
     let rest = text.get(position.offset..).unwrap_or_default();
     let key = rest.split([':', '\n']).next().unwrap_or_default().trim();
-    let line = text
-        .lines()
-        .nth(position.line.saturating_sub(1))
-        .unwrap_or_default();
-    let indent: &str = line
-        .split(|c: char| !c.is_whitespace())
-        .next()
-        .unwrap_or_default();
     if info == "duplicated key in mapping" {
         return Problem::at(source, position, format!("the key `{key}` appears twice"));
     }
-    let help = indent
-        .contains('\t')
-        .then(|| "YAML is indented with spaces, not tabs".to_owned());
-    let message = match &help {
-        Some(help) => format!("not valid YAML: {info} ({help})"),
-        None => format!("not valid YAML: {info}"),
+    let mut suspects = text.lines().skip(position.line.saturating_sub(2)).take(2);
+    let message = if info.ends_with("found a tab") || suspects.any(is_tabbed) {
+        format!("not valid YAML: {info} (YAML is indented with spaces, not tabs)")
+    } else if info.contains("did not find expected") || info.contains("not allowed in this context")
+    {
+        format!("not valid YAML: {info} (is this line indented as its neighbours are?)")
+    } else {
+        format!("not valid YAML: {info}")
     };
     Problem::at(source, position, message)
+}
+
+fn is_tabbed(line: &str) -> bool {
+    line.chars()
+        .take_while(|char| char.is_whitespace())
+        .any(|char| char == '\t')
 }

@@ -266,3 +266,6 @@ impl<F: HttpFilter> std::fmt::Debug for Dispatcher<F> {
         formatter.debug_struct("Dispatcher").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

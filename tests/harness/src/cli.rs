@@ -6,6 +6,7 @@ mod run_test;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use miette::MietteHandlerOpts;
 
 /// Exit status if a case failed.
 const FAILED: u8 = 1;
@@ -29,6 +30,11 @@ enum Command {
 /// Runs the command that the process was started with.
 pub(crate) fn run() -> ExitCode {
     let Cli { command } = Cli::parse();
+    // The terminal wraps lines by itself, and a message in a pipe or file stays one that can be found.
+    let hooked = miette::set_hook(Box::new(|_| {
+        Box::new(MietteHandlerOpts::new().wrap_lines(false).build())
+    }));
+    debug_assert!(hooked.is_ok(), "set before any report is made");
     let done = match command {
         Command::Replay(replay) => replay.run().map(|passed| match passed {
             true => ExitCode::SUCCESS,

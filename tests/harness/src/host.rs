@@ -48,22 +48,37 @@ pub struct HostError {
     message: String,
     /// The end of the host's log, if it has one; shown with the error.
     pub log: Vec<String>,
+    /// The host cannot do at all what the case asks for: a reason to skip it, not to fail it.
+    pub unable: bool,
 }
 
 impl HostError {
-    /// An error with its sources written out, `a: b: c`.
+    /// An error with its sources written out, `a: b: c`, but for those that it has told already.
     #[must_use]
     pub fn new(error: &dyn Error) -> Self {
         let mut message = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
-            message.push_str(": ");
-            message.push_str(&cause.to_string());
+            let told = cause.to_string();
+            if !message.ends_with(&told) {
+                message.push_str(": ");
+                message.push_str(&told);
+            }
             source = cause.source();
         }
         Self {
             message,
             log: Vec::new(),
+            unable: false,
+        }
+    }
+
+    /// The reason why a host of this kind cannot do what a case asks for.
+    #[must_use]
+    pub fn unable(reason: &dyn Error) -> Self {
+        Self {
+            unable: true,
+            ..Self::new(reason)
         }
     }
 

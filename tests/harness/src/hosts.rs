@@ -6,14 +6,14 @@ mod real;
 
 pub use self::core::Core;
 
-use crate::abi::{Deadline, EnvoyVersion, Runtime};
+use crate::abi::{self, Deadline, EnvoyVersion, Runtime};
 use crate::host::{Host, HostError, HostKind};
 use crate::scenario::{GatewayRef, Scenario};
 use crate::{envoy, modules, proxy};
-use gateway_bundle::{Bundle, GatewayBundle};
+use gateway_bundle::{Bundle, GatewayBundle, LoadErrors, Problem, Severity};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use thiserror::Error;
 
 /// How hosts run.
@@ -38,13 +38,13 @@ impl Default for Options {
 }
 
 /// Opens hosts, and keeps what several of them can share: manifests that are read, modules that are
-/// compiled.
+/// compiled. Threads may share it.
 pub struct Hosts {
     options: Options,
     module: PathBuf,
     runtime: Runtime,
-    binary: Option<envoy::Binary>,
-    bundles: HashMap<PathBuf, Bundle>,
+    binary: OnceLock<envoy::Binary>,
+    bundles: Mutex<HashMap<PathBuf, Arc<Bundle>>>,
 }
 
 /// Why hosts cannot be opened.
@@ -56,23 +56,51 @@ pub enum OpenError {
     /// wasmtime does not run on this machine.
     #[error("wasmtime cannot be set up: {0:#}")]
     Wasmtime(wasmtime::Error),
+    /// The module is none that the imitated Envoy would load.
+    #[error("{0}")]
+    Module(abi::LoadError),
+    /// There is no Envoy to run.
+    #[error("{0}")]
+    Envoy(envoy::EnvoyError),
+    /// The manifests have mistakes.
+    #[error("{}", lines(&.0.problems))]
+    Manifests(LoadErrors),
     /// The scenario has no such Gateway, or it has no listener.
-    #[error("{manifests}: there is no Gateway {gateway} with a listener for HTTP")]
+    #[error(
+        "{manifests}: there is no Gateway {wanted} with a listener for HTTP; there is {}",
+        list(there.clone())
+    )]
     NoGateway {
         /// Where it was looked for.
         manifests: String,
         /// The Gateway.
-        gateway: String,
+        wanted: GatewayRef,
+        /// Those that could be meant.
+        there: Vec<String>,
     },
 }
 
 fn names() -> String {
-    let names: Vec<&str> = modules::ALL.iter().map(|(name, _)| *name).collect();
+    list(modules::ALL.iter().map(|(name, _)| (*name).to_owned()))
+}
+
+fn list(names: impl IntoIterator<Item = String>) -> String {
+    let names: Vec<String> = names.into_iter().collect();
+    if names.is_empty() {
+        return "none".into();
+    }
     names.join(", ")
 }
 
-/// A filter that runs longer than this for one callback is stopped.
-const DEADLINE: Duration = Duration::from_secs(5);
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    lines.join("\n")
+}
+
+/// Instructions after which a callback is stopped: about a second, where a request takes tens of
+/// thousands of instructions and the configuration of thousands of routes millions. They are
+/// counted and not timed, so that a run ends alike on every machine.
+const DEADLINE: Deadline = Deadline::Fuel(1_000_000_000);
 
 impl Hosts {
     /// # Errors
@@ -80,15 +108,30 @@ impl Hosts {
     pub fn new(options: Options) -> Result<Self, OpenError> {
         let module = modules::find(&options.filter)
             .ok_or_else(|| OpenError::UnknownFilter(options.filter.clone()))?;
-        let runtime = Runtime::new(options.envoy_version, Deadline::Time(DEADLINE))
-            .map_err(OpenError::Wasmtime)?;
+        let runtime = Runtime::new(options.envoy_version, DEADLINE).map_err(OpenError::Wasmtime)?;
         Ok(Hosts {
             options,
             module,
             runtime,
-            binary: None,
-            bundles: HashMap::new(),
+            binary: OnceLock::new(),
+            bundles: Mutex::default(),
         })
+    }
+
+    /// Does what a host of this kind needs whatever the scenario, so that what is missing can be
+    /// said once and not for each case.
+    ///
+    /// # Errors
+    /// A module that the imitated Envoy would not load, an Envoy that cannot be found.
+    pub fn prepare(&self, kind: HostKind) -> Result<(), OpenError> {
+        match kind {
+            HostKind::Core => Ok(()),
+            HostKind::Wasmtime => {
+                let loaded = self.runtime.load(&self.module);
+                loaded.map(drop).map_err(OpenError::Module)
+            }
+            HostKind::Envoy => self.binary().map(drop),
+        }
     }
 
     /// Starts a host for one Gateway of a scenario.
@@ -97,75 +140,88 @@ impl Hosts {
     /// Manifests that cannot be read, a Gateway that is not there, a module or configuration that
     /// is refused, an Envoy that cannot be found.
     pub fn open(
-        &mut self,
+        &self,
         kind: HostKind,
         scenario: &Scenario,
         gateway: &GatewayRef,
     ) -> Result<Box<dyn Host>, HostError> {
-        let (options, module) = (self.options.clone(), self.module.clone());
-        let gateway = self.gateway(scenario, gateway)?.clone();
+        let refused = |error: OpenError| HostError::new(&error);
+        let bundle = self.bundle(scenario);
+        let bundle = bundle.map_err(|errors| refused(OpenError::Manifests(errors)))?;
+        let gateway = find(&bundle, scenario, gateway).map_err(refused)?;
+        let seed = self.options.seed;
+        let core = Core::new(gateway, seed)?;
         if kind == HostKind::Core {
-            return Ok(Box::new(Core::new(&gateway, options.seed)?));
+            return Ok(Box::new(core));
         }
-        let proxy = proxy::proxy(&gateway, module).map_err(|error| HostError::new(&error))?;
-        let explain = Core::new(&gateway, options.seed)?;
+        let proxy = proxy::proxy(gateway, self.module.clone());
+        let proxy = proxy.map_err(|error| HostError::new(&error))?;
         if kind == HostKind::Wasmtime {
-            return Ok(Box::new(embedded::Embedded::new(
-                &self.runtime,
-                &proxy,
-                options.seed,
-                explain,
-            )?));
+            let host = embedded::Embedded::new(&self.runtime, &proxy, seed, core)?;
+            return Ok(Box::new(host));
         }
-        let binary = match &self.binary {
-            Some(binary) => binary,
-            None => self
-                .binary
-                .insert(envoy::find().map_err(|error| HostError::new(&error))?),
-        };
-        Ok(Box::new(real::Real::new(binary, &proxy, explain)?))
+        let binary = self.binary().map_err(refused)?;
+        Ok(Box::new(real::Real::new(binary, &proxy, core)?))
     }
 
     /// What a scenario's manifests come to.
     ///
     /// # Errors
     /// They cannot be read.
-    pub fn bundle(&mut self, scenario: &Scenario) -> Result<&Bundle, HostError> {
-        let path = scenario.manifests.clone();
-        if !self.bundles.contains_key(&path) {
-            let manifests = gateway_bundle::load(std::slice::from_ref(&path))
-                .map_err(|error| HostError::new(&error))?;
-            self.bundles
-                .insert(path.clone(), gateway_bundle::bundle(&manifests));
+    pub fn bundle(&self, scenario: &Scenario) -> Result<Arc<Bundle>, LoadErrors> {
+        let path = &scenario.manifests;
+        let mut bundles = self.bundles.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bundle) = bundles.get(path) {
+            return Ok(Arc::clone(bundle));
         }
-        self.bundles.get(&path).ok_or_else(|| {
-            HostError::new(&std::io::Error::other(format!(
-                "{}: not read",
-                path.display()
-            )))
-        })
+        let manifests = gateway_bundle::load(std::slice::from_ref(path))?;
+        let bundle = Arc::new(gateway_bundle::bundle(&manifests));
+        bundles.insert(path.clone(), Arc::clone(&bundle));
+        Ok(bundle)
     }
 
-    fn gateway(
-        &mut self,
-        scenario: &Scenario,
-        wanted: &GatewayRef,
-    ) -> Result<&GatewayBundle, HostError> {
+    /// What of a scenario's manifests was refused or ignored, one line each.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn conditions(&self, scenario: &Scenario) -> Result<Vec<String>, LoadErrors> {
         let bundle = self.bundle(scenario)?;
-        let found = bundle
-            .gateways
-            .iter()
-            .find(|gateway| gateway.namespace == wanted.namespace && gateway.name == wanted.name);
-        found
-            .filter(|gateway| !gateway.listeners.is_empty())
-            .ok_or_else(|| {
-                let manifests = scenario.manifests.display().to_string();
-                HostError::new(&OpenError::NoGateway {
-                    manifests,
-                    gateway: wanted.to_string(),
-                })
-            })
+        let entries = bundle.report.entries.iter();
+        let told = entries.filter(|entry| entry.severity > Severity::Note);
+        Ok(told.map(ToString::to_string).collect())
     }
+
+    fn binary(&self) -> Result<&envoy::Binary, OpenError> {
+        if let Some(binary) = self.binary.get() {
+            return Ok(binary);
+        }
+        let found = envoy::find().map_err(OpenError::Envoy)?;
+        Ok(self.binary.get_or_init(|| found))
+    }
+}
+
+fn find<'b>(
+    bundle: &'b Bundle,
+    scenario: &Scenario,
+    wanted: &GatewayRef,
+) -> Result<&'b GatewayBundle, OpenError> {
+    let served = bundle
+        .gateways
+        .iter()
+        .filter(|gateway| !gateway.listeners.is_empty());
+    let is_wanted = |gateway: &&GatewayBundle| {
+        gateway.namespace == wanted.namespace && gateway.name == wanted.name
+    };
+    served
+        .clone()
+        .find(is_wanted)
+        .ok_or_else(|| OpenError::NoGateway {
+            manifests: scenario.manifests.display().to_string(),
+            wanted: wanted.clone(),
+            there: served
+                .map(|gateway| format!("{}/{}", gateway.namespace, gateway.name))
+                .collect(),
+        })
 }
 
 impl std::fmt::Debug for Hosts {

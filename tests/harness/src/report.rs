@@ -7,6 +7,7 @@ pub mod text;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::host::HostKind;
 use crate::runner::{Outcome, Verdict};
@@ -32,7 +33,7 @@ impl Row<'_> {
 
 /// Groups the outcomes of several hosts by case, in the order of the first host.
 #[must_use]
-pub fn rows(outcomes: &[Outcome]) -> Vec<Row<'_>> {
+pub fn rows<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<Row<'a>> {
     let mut rows: Vec<Row<'_>> = Vec::new();
     let mut places = BTreeMap::new();
     for outcome in outcomes {
@@ -48,6 +49,10 @@ pub fn rows(outcomes: &[Outcome]) -> Vec<Row<'_>> {
     rows
 }
 
+/// What of a scenario's manifests was refused or ignored, by the path of its `cases.yaml`: a line
+/// with file, line and condition for each.
+pub type Conditions = BTreeMap<PathBuf, Vec<String>>;
+
 /// How many cases passed, failed and were skipped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Tally {
@@ -62,7 +67,7 @@ pub struct Tally {
 impl Tally {
     /// Counts cases; one that ran on several hosts is one case.
     #[must_use]
-    pub fn of(outcomes: &[Outcome]) -> Self {
+    pub fn of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Self {
         let mut tally = Self::default();
         for row in rows(outcomes) {
             let count = if row.any(is_failure) {

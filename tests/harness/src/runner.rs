@@ -167,6 +167,10 @@ struct Hosts(BTreeMap<GatewayRef, Result<Box<dyn Host>, HostError>>);
 
 impl From<&HostError> for Verdict {
     fn from(error: &HostError) -> Self {
+        if error.unable {
+            let reason = error.to_string();
+            return Self::Skipped { reason };
+        }
         Self::Error {
             message: error.to_string(),
             log: error.log.clone(),

@@ -93,7 +93,9 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
     let cases_file = YamlFile::read(dir.join(CASES))?;
     let manifests_file = YamlFile::read(dir.join(MANIFESTS))?;
     let file: format::File = cases_file.document()?;
-    let documents: Vec<Value> = manifests_file.documents()?;
+    let documents: Vec<Value> = manifests_file
+        .documents()
+        .map_err(|error| in_manifests(&manifests_file, error))?;
 
     let mut features = backends::features(&documents);
     features.extend(group_feature(file.group.as_deref()));
@@ -132,6 +134,15 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
         features,
         skip: file.skip,
     })
+}
+
+/// The same mistake in the words of the reader of manifests, which knows those that are common.
+fn in_manifests(file: &YamlFile, error: LoadError) -> LoadError {
+    let read = gateway_bundle::load(&[file.path().to_owned()]);
+    let problem = read
+        .err()
+        .and_then(|errors| errors.problems.into_iter().next());
+    problem.map_or(error, |problem| Box::new(problem).into())
 }
 
 /// The conformance suite's groups that are about what Envoy does by itself.

@@ -133,6 +133,10 @@ impl Runtime {
     }
 
     fn check(&self, name: &str, bytes: &[u8]) -> Result<Module, LoadProblem> {
+        if !bytes.starts_with(b"\0asm") {
+            let reason = "it does not start with \\0asm, so it is no Wasm binary";
+            return Err(LoadProblem::Corrupted(reason.to_owned()));
+        }
         let corrupted = |error: wasmtime::Error| LoadProblem::Corrupted(format!("{error:#}"));
         let wasm = wasmtime::Module::from_binary(&self.engine, bytes).map_err(corrupted)?;
         let abi = exports::abi_version(&wasm).ok_or(LoadProblem::UnknownAbi)?;

@@ -354,10 +354,10 @@ fn arm(store: &mut Store<State>, deadline: Deadline) -> u64 {
 fn describe(error: &wasmtime::Error, deadline: Deadline) -> String {
     let cause = match (error.downcast_ref::<Trap>(), deadline) {
         (Some(Trap::OutOfFuel), Deadline::Fuel(instructions)) => {
-            format!("stopped, as it executed more than {instructions} instructions")
+            format!("it ran too long and was stopped after {instructions} instructions")
         }
         (Some(Trap::Interrupt), Deadline::Time(limit)) => {
-            format!("stopped, as it ran longer than {limit:?}")
+            format!("it ran too long and was stopped after {limit:?}")
         }
         _ => error.root_cause().to_string(),
     };

@@ -37,8 +37,8 @@ impl Run<'_> {
         self.why
             .extend(vm.take_log().iter().map(ToString::to_string));
         if let (Err(Failed), Some(failure)) = (&result, vm.failure()) {
-            let line = failure.to_string();
-            let line = format!("{}: {line}", self.name(filter));
+            let failure = failure.to_string();
+            let line = format!("{}: {failure}", self.name(filter));
             if !self.why.contains(&line) {
                 self.why.push(line);
             }

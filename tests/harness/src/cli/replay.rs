@@ -1,26 +1,34 @@
 //! `gwf replay`.
 
 use std::io::Write;
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use clap::{Args, ValueEnum};
+use gateway_bundle::LoadErrors;
 use gwf::abi::EnvoyVersion;
 use gwf::host::HostKind;
 use gwf::hosts::{Hosts, Options};
-use gwf::report::{Tally, json, junit, text};
+use gwf::report::{Conditions, Tally, agreement, json, junit, text};
 use gwf::runner::{Outcome, Runner};
 use gwf::scenario::{self, Scenario};
 use indicatif::{ProgressBar, ProgressStyle};
-use miette::{IntoDiagnostic, Result, miette};
+use miette::{IntoDiagnostic, Report, Result, miette};
 
 const EXAMPLES: &str = "\
 Examples:
   gwf replay tests/scenarios
   gwf replay tests/scenarios/redirect --host core,wasmtime
+  gwf replay tests/scenarios --host core,wasmtime,envoy --format agreement
   gwf replay tests/scenarios --name cross-namespace --format json
   gwf replay scenario --filter my-filter.wasm --host wasmtime --envoy-version 1.36
 
-Exit status: 0 all passed or skipped, 1 a case failed, 2 wrong usage or unreadable scenario.";
+\
+Exit status: 0 all passed or skipped, 1 a case failed, 2 wrong usage, or a scenario, module or
+Envoy that cannot be used.";
 
 /// Replay scenarios and compare every answer with what it must be.
 #[derive(Debug, Args)]
@@ -49,6 +57,9 @@ pub(super) struct Replay {
     /// Seed of everything that is random.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Print what was refused or ignored of all manifests, not only where a case failed.
+    #[arg(short, long)]
+    verbose: bool,
     /// The Envoy to imitate.
     #[arg(long, value_name = "VERSION", default_value = "1.39")]
     envoy_version: EnvoyVersion,
@@ -62,6 +73,8 @@ enum Format {
     Json,
     /// JUnit XML.
     Junit,
+    /// A table of cases and hosts.
+    Agreement,
 }
 
 impl Replay {
@@ -71,20 +84,50 @@ impl Replay {
         self.host.sort_unstable();
         self.host.dedup();
         let cases: usize = scenarios.iter().map(|scenario| scenario.cases.len()).sum();
-        let bar = progress(cases * self.host.len());
-        let mut hosts = Hosts::new(Options {
+        let hosts = Hosts::new(Options {
             filter: self.filter.clone(),
             seed: self.seed,
             envoy_version: self.envoy_version,
         })
         .into_diagnostic()?;
+        for scenario in &scenarios {
+            hosts.bundle(scenario).map_err(unusable)?;
+        }
+        for &host in &self.host {
+            hosts.prepare(host).into_diagnostic()?;
+        }
+        let bar = progress(cases * self.host.len());
         let mut outcomes = Vec::new();
         for &host in &self.host {
-            outcomes.extend(run_on(host, &mut hosts, &scenarios, &bar));
+            outcomes.extend(run_on(host, &hosts, &scenarios, &bar));
         }
         bar.finish_and_clear();
-        self.print(&outcomes).into_diagnostic()?;
+        let conditions = self.conditions(&hosts, &scenarios, &outcomes)?;
+        self.print(&outcomes, &conditions).into_diagnostic()?;
         Ok(Tally::of(&outcomes).failed == 0)
+    }
+
+    /// Often the reason why a case failed.
+    fn conditions(
+        &self,
+        hosts: &Hosts,
+        scenarios: &[Scenario],
+        outcomes: &[Outcome],
+    ) -> Result<Conditions> {
+        let mut conditions = Conditions::new();
+        for scenario in scenarios {
+            let own = outcomes
+                .iter()
+                .filter(|outcome| outcome.file == scenario.file);
+            if !self.verbose && Tally::of(own).failed == 0 {
+                continue;
+            }
+            let lines = hosts.conditions(scenario).map_err(unusable)?;
+            if !lines.is_empty() {
+                conditions.insert(scenario.file.clone(), lines);
+            }
+        }
+        Ok(conditions)
     }
 
     fn scenarios(&self) -> Result<Vec<Scenario>> {
@@ -101,31 +144,67 @@ impl Replay {
         Ok(scenarios)
     }
 
-    fn print(&self, outcomes: &[Outcome]) -> std::io::Result<()> {
+    fn print(&self, outcomes: &[Outcome], conditions: &Conditions) -> std::io::Result<()> {
         let mut out = anstream::stdout().lock();
         match self.format {
-            Format::Text => text::write(outcomes, &mut out)?,
+            Format::Text => text::write(outcomes, conditions, &mut out)?,
             Format::Json => json::write(outcomes, &mut out)?,
             Format::Junit => junit::write(outcomes, &mut out)?,
+            Format::Agreement => agreement::write(outcomes, &mut out)?,
         }
         out.flush()
     }
 }
 
+/// One mistake speaks for itself.
+fn unusable(mut errors: LoadErrors) -> Report {
+    match (errors.problems.pop(), errors.problems.is_empty()) {
+        (Some(only), true) => only.into(),
+        (last, _) => {
+            errors.problems.extend(last);
+            errors.into()
+        }
+    }
+}
+
+/// Runs as many scenarios at once as there are processors: a real Envoy takes a second to start.
 fn run_on(
     host: HostKind,
-    hosts: &mut Hosts,
+    hosts: &Hosts,
     scenarios: &[Scenario],
     bar: &ProgressBar,
 ) -> Vec<Outcome> {
-    Runner::new(host, |scenario, gateway| {
-        hosts.open(host, scenario, gateway)
-    })
-    .watching(|outcome| {
-        bar.set_message(format!("{} on {host}", outcome.scenario));
-        bar.inc(1);
-    })
-    .run(scenarios)
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    let work = || {
+        let mut runner = Runner::new(host, |scenario, gateway| {
+            hosts.open(host, scenario, gateway)
+        })
+        .watching(|outcome| {
+            bar.set_message(format!("{} on {host}", outcome.scenario));
+            bar.inc(1);
+        });
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(scenario) = scenarios.get(place) else {
+                return;
+            };
+            let outcomes = runner.run(std::slice::from_ref(scenario));
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.push((place, outcomes));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        for _ in 0..threads.min(scenarios.len()) {
+            scope.spawn(work);
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter()
+        .flat_map(|(_, outcomes)| outcomes)
+        .collect()
 }
 
 /// Shown on a terminal only.

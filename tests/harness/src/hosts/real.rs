@@ -1,7 +1,7 @@
 //! The real Envoy.
 
 use super::Core;
-use crate::envoy::{Binary, EnvoyHost, Options};
+use crate::envoy::{Binary, EnvoyError, EnvoyHost, Options};
 use crate::exchange::{Answer, Exchange};
 use crate::host::{Host, HostError};
 use crate::xds::Proxy;
@@ -24,10 +24,10 @@ impl Real {
 
 impl Host for Real {
     fn send(&mut self, exchange: &Exchange) -> Result<Answer, HostError> {
-        let mut answer = self
-            .envoy
-            .send(exchange)
-            .map_err(|error| HostError::new(&error))?;
+        let mut answer = self.envoy.send(exchange).map_err(|error| match error {
+            EnvoyError::ClientAddress(_) | EnvoyError::Unsendable(_) => HostError::unable(&error),
+            error => HostError::new(&error),
+        })?;
         answer.why.insert(0, self.explain.explain(exchange));
         Ok(answer)
     }

@@ -63,6 +63,10 @@ fn error() -> Verdict {
     }
 }
 
+fn text(outcomes: &[Outcome], out: &mut dyn std::io::Write) -> std::io::Result<()> {
+    text::write(outcomes, &Conditions::new(), out)
+}
+
 /// What a report prints, without its styles.
 fn printed(
     write: fn(&[Outcome], &mut dyn std::io::Write) -> std::io::Result<()>,
@@ -114,7 +118,7 @@ skipped
 
 1 passed, 2 failed, 1 skipped
 ";
-    let got = printed(text::write, &one_host());
+    let got = printed(text, &one_host());
     let lines = |text: &str| {
         text.lines()
             .map(str::trim_end)
@@ -147,9 +151,54 @@ core      envoy       case
 passed    skipped     s/case 1
 passed    FAILED    ≠ s/case 2
 skipped   skipped     s/case 3
+
+the hosts differ on 1 of 3 cases
+1 passed, 1 failed, 1 skipped
 ";
     assert_eq!(printed(agreement::write, &outcomes), expected);
-    assert!(printed(text::write, &outcomes).contains(expected));
+    let differences = "\nthe hosts differ\ncore      envoy       case\npassed    FAILED    ≠ s/case 2\n\n1 passed";
+    let said = printed(text, &outcomes);
+    assert!(said.contains(differences), "{said}");
+}
+
+#[test]
+fn hosts_that_agree_need_no_table() {
+    let (core, envoy) = (HostKind::Core, HostKind::Envoy);
+    let outcomes = [
+        outcome("s", 1, core, failed()),
+        outcome("s", 1, envoy, error()),
+        outcome("s", 2, core, Verdict::Passed),
+        outcome("s", 2, envoy, skipped()),
+    ];
+    assert!(!printed(text, &outcomes).contains("differ\n"));
+}
+
+#[test]
+fn an_error_of_many_cases_is_told_once_for_each_scenario() {
+    let core = HostKind::Core;
+    let outcomes = [
+        outcome("s", 1, core, error()),
+        outcome("s", 2, core, error()),
+        outcome("s", 3, core, error()),
+        outcome("t", 1, core, error()),
+    ];
+    let said = printed(text, &outcomes);
+    assert_eq!(said.matches("no answer").count(), 2, "{said}");
+    assert!(said.contains("also    2 more in this scenario"), "{said}");
+}
+
+#[test]
+fn conditions_are_told_with_their_scenario() {
+    let line = "s/manifests.yaml:3: HTTPRoute n/r: ResolvedRefs=False RefNotPermitted: no grant";
+    let conditions = Conditions::from([(PathBuf::from("s/cases.yaml"), vec![line.to_owned()])]);
+    let outcomes = [outcome("s", 1, HostKind::Core, failed())];
+    let mut out = anstream::StripStream::new(Vec::new());
+    text::write(&outcomes, &conditions, &mut out).unwrap();
+    let said = String::from_utf8(out.into_inner()).unwrap();
+    assert!(
+        said.contains(&format!("manifests of s\n  {line}\n")),
+        "{said}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 
-use super::{Tally, agreement, hosts, is_failure, rows, text_of};
+use super::{Conditions, Tally, agreement, hosts, is_failure, rows, text_of};
 use crate::exchange::{Exchange, Headers, Protocol};
 use crate::host::HostKind;
 use crate::judge::Mismatch;
@@ -18,25 +18,30 @@ const YELLOW: Style = AnsiColor::Yellow.on_default();
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// Prints scenarios, failures, skips, the table of several hosts, and last the count of cases.
+/// Prints scenarios, failures, conditions of the manifests, skips, where several hosts differ, and
+/// last the count of cases.
 ///
 /// # Errors
 ///
 /// If the stream cannot be written.
-pub fn write(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+pub fn write(outcomes: &[Outcome], conditions: &Conditions, out: &mut dyn Write) -> io::Result<()> {
     write_scenarios(outcomes, out)?;
     for failed in outcomes
         .iter()
         .filter(|outcome| is_failure(&outcome.verdict))
     {
-        write_title(failed, out)?;
-        write_details(&failed.verdict, out)?;
+        write_failed(failed, outcomes, out)?;
+    }
+    for (file, lines) in conditions {
+        let scenario = outcomes.iter().find(|outcome| outcome.file == *file);
+        let name = scenario.map_or("", |outcome| &outcome.scenario);
+        writeln!(out, "\n{YELLOW}manifests of {name}{YELLOW:#}")?;
+        lines
+            .iter()
+            .try_for_each(|line| writeln!(out, "  {line}"))?;
     }
     write_skips(outcomes, out)?;
-    if hosts(outcomes).len() > 1 {
-        writeln!(out)?;
-        agreement::write(outcomes, out)?;
-    }
+    agreement::write_differences(outcomes, out)?;
     let tally = Tally::of(outcomes);
     let style = if tally.failed > 0 { RED } else { GREEN };
     writeln!(out, "\n{style}{tally}{style:#}")
@@ -71,6 +76,38 @@ fn write_scenarios(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> 
         writeln!(out, "{tally}")?;
     }
     Ok(())
+}
+
+/// An error that several cases of a scenario share, such as a Gateway that is not there, is told
+/// with the first of them.
+fn write_failed(failed: &Outcome, outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+    let mut same = outcomes.iter().filter(|other| is_same_error(failed, other));
+    let first = same.next();
+    if first.is_some_and(|first| !std::ptr::eq(first, failed)) {
+        return Ok(());
+    }
+    write_title(failed, out)?;
+    write_details(&failed.verdict, out)?;
+    match same.count() {
+        0 => Ok(()),
+        more => block("also", &[format!("{more} more in this scenario")], out),
+    }
+}
+
+fn is_same_error(one: &Outcome, other: &Outcome) -> bool {
+    let (
+        Verdict::Error {
+            message: one_says, ..
+        },
+        Verdict::Error {
+            message: other_says,
+            ..
+        },
+    ) = (&one.verdict, &other.verdict)
+    else {
+        return false;
+    };
+    one.file == other.file && one_says == other_says
 }
 
 fn write_title(failed: &Outcome, out: &mut dyn Write) -> io::Result<()> {

@@ -26,6 +26,10 @@ pub enum LoadError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Invalid(#[from] Box<InvalidFile>),
+    /// The manifests are not YAML.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Manifests(#[from] Box<gateway_bundle::Problem>),
 }
 
 /// A mistake in a YAML file.
