@@ -70,3 +70,47 @@ lint:
 [group('check')]
 doc:
     RUSTDOCFLAGS="--deny warnings" cargo doc --no-deps --workspace --quiet
+
+# The SDK's tests compiled to Wasm, in our own proxy-wasm host, with hostcalls
+[group('test')]
+test-wasm:
+    cargo build --package gwf
+    CARGO_TARGET_WASM32_WASIP1_RUNNER="{{ justfile_directory() }}/target/debug/gwf run-test" \
+        cargo test --target wasm32-wasip1 --package gateway-filter-sdk --lib
+
+# The routing core in V8, the engine of Envoy, on Node
+[group('test')]
+test-v8:
+    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner \
+        cargo test --target wasm32-unknown-unknown --package gateway-filter-sdk --test v8
+
+# Requests and configurations without end: `just hostile 1000000`, `just fuzz 60`
+[group('test')]
+hostile requests='1000000':
+    GWF_HOSTILE_REQUESTS={{ requests }} cargo test --package gwf --test hostile -- --nocapture
+
+# Fuzz configurations and requests for that many seconds each (needs nightly and cargo-fuzz)
+[group('test')]
+fuzz seconds='60':
+    cargo +nightly fuzz run config -- -max_total_time={{ seconds }}
+    cargo +nightly fuzz run request -- -max_total_time={{ seconds }}
+
+# What routing costs: natively, under wasmtime, in size and memory
+[group('measure')]
+bench *arguments:
+    cargo bench --package gwf --bench routing -- {{ arguments }}
+
+# What a filter costs in a real Envoy
+[group('measure')]
+bench-envoy *arguments:
+    cargo bench --package gwf --bench envoy -- {{ arguments }}
+
+# Install what `just ci` needs beyond cargo into .tools and node_modules
+[group('setup')]
+tools: wasm-opt
+    test -x {{ tools }}/bin/cargo-deny || cargo install --quiet --locked --root {{ tools }} cargo-deny
+    test -x {{ tools }}/bin/wasm-bindgen-test-runner || cargo install --quiet --locked --root {{ tools }} wasm-bindgen-cli --version "$(cargo metadata --format-version 1 --locked | python3 -c 'import json, sys; print(next(p["version"] for p in json.load(sys.stdin)["packages"] if p["name"] == "wasm-bindgen"))')"
+
+# All that must hold before a change goes in
+[group('check')]
+ci: lint doc test test-wasm test-v8 build agree
