@@ -1,0 +1,325 @@
+//! Requests that come close to what the configuration asks for, and go wrong in every place.
+//!
+//! A request follows from its number alone, so a failure repeats without those before it.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use fastrand::Rng;
+use gwf::abi::{HeaderMap, MapKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// Every so many requests one has a path of 1 MiB, and another has 1,024 headers.
+pub const LARGE_EVERY: u64 = 1_000;
+
+const MEBIBYTE: usize = 1024 * 1024;
+const MOST_HEADERS: usize = 1_024;
+
+const SEGMENTS: &[&str] = &[
+    "a",
+    "b",
+    "bb",
+    "v1",
+    "v22",
+    "users",
+    "user",
+    "x-id",
+    "old",
+    "er",
+    "rewrite",
+    "pattern",
+    "cors",
+    "beta",
+    "own",
+    "any",
+    "pkg.Service",
+    "pkg.Other",
+    "Get",
+    "PutAll",
+    "",
+    ".",
+    "..",
+    "%2f",
+    "%",
+    "%zz",
+    ";p=1",
+    "*",
+    "ä",
+];
+const PATHS: &[&str] = &[
+    "/",
+    "/v1/users/7",
+    "/v22/x-id/",
+    "/a/b/a",
+    "/old",
+    "/old/er/x",
+    "/rewrite",
+    "/rewrite//x",
+    "/pattern/x/bb",
+    "/cors",
+    "/beta",
+    "/beta/x",
+    "/own",
+    "/any",
+    "/pkg.Service/Get",
+    "/pkg.Other/PutAll",
+];
+const AUTHORITIES: &[&str] = &[
+    "example.com",
+    "a.example.com",
+    "a.b.example.com",
+    "x.a.b.example.com",
+    "EXAMPLE.com:80",
+    "example.com.",
+    "example.com.:80",
+    "example.com:99999999999999999999",
+    "",
+    ":",
+    ".",
+    "..",
+    ":80",
+    "[::1]:80",
+    "[::1",
+    "user@example.com",
+    "*.example.com",
+    ".example.com",
+    "other.org",
+    "1.2.3.4",
+];
+const METHODS: &[&str] = &[
+    "GET", "GET", "PUT", "POST", "OPTIONS", "HEAD", "get", "", "G E T", "CONNECT",
+];
+const NAMES: &[&str] = &[
+    "x-tier",
+    "x-quiet",
+    "cookie",
+    "cookie",
+    "authorization",
+    "origin",
+    "access-control-request-method",
+    "access-control-request-headers",
+    "content-type",
+    "host",
+    "x-forwarded-for",
+    "x-gateway-backend",
+    "x-gateway-route",
+    "x-gateway-host",
+    "X-Gateway-Backend",
+    "te",
+    "",
+    " ",
+    ":path",
+    ":authority",
+    ":unknown",
+    "x\r\ny",
+    "x\0",
+];
+const VALUES: &[&str] = &[
+    "gold",
+    "silver,gold",
+    "beta=1",
+    "id=u7; beta=1",
+    "a; =; ;;b = 2;id=\"12\"",
+    "; ;",
+    "https://a.example.com",
+    "https://example.com",
+    "http://localhost:8080",
+    "null",
+    "*",
+    "PUT",
+    "DELETE",
+    "x-a, x-b",
+    "application/grpc",
+    "application/grpc+proto",
+    "other/any:80",
+    "Basic dXNlcg==",
+    "a\r\nset-cookie: b=c",
+    "a\0b",
+    "",
+    ",",
+    "\t",
+];
+const PAIRS: &[(&str, &str)] = &[
+    ("x-tier", "gold"),
+    ("x-tier", "silver"),
+    ("x-quiet", "1"),
+    ("cookie", "a=b; beta=1"),
+    ("cookie", "id=u7"),
+    ("content-type", "application/grpc"),
+    ("origin", "https://a.example.com"),
+    ("access-control-request-method", "PUT"),
+    ("x-gateway-backend", "forged"),
+    ("x-gateway-host", "forged"),
+];
+const CLAIMS: &[&str] = &[
+    r#"{"tier": "gold"}"#,
+    r#"{"tier": ["gold", 1, null, {}]}"#,
+    r#"{"realm": {"roles": ["admin"]}}"#,
+    r#"{"realm.roles": "root"}"#,
+    r#"{"realm": {"roles": {"0": true}}}"#,
+    r#"{"realm": 1e999}"#,
+    "[]",
+    "null",
+    "{",
+    r#"{"tier": "\ud800"}"#,
+];
+
+/// One request and where it comes from.
+pub struct Hostile {
+    pub headers: HeaderMap,
+    pub source: Option<SocketAddr>,
+}
+
+/// The request of that number.
+pub fn request(seed: u64, number: u64) -> Hostile {
+    let mut rng = Rng::with_seed(seed.wrapping_add(number));
+    let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let path = match number % LARGE_EVERY {
+        0 => long_path(&mut rng),
+        _ => path(&mut rng),
+    };
+    let authority = match rng.bool() {
+        true => b"a.example.com".to_vec(),
+        false => spoilt(&mut rng, AUTHORITIES),
+    };
+    for (name, value) in [
+        (":method", spoilt(&mut rng, METHODS)),
+        (":path", path),
+        (":authority", authority),
+        (":scheme", b"http".to_vec()),
+    ] {
+        // Now and then one is missing.
+        if rng.u8(..) != 0 {
+            pairs.push((name.into(), value));
+        }
+    }
+    let count = match number % LARGE_EVERY {
+        1 => MOST_HEADERS - pairs.len(),
+        _ => rng.usize(0..12),
+    };
+    pairs.extend((0..count).map(|_| header(&mut rng)));
+    let pairs = pairs.iter().map(|(name, value)| (&name[..], &value[..]));
+    Hostile {
+        headers: HeaderMap::from_pairs(MapKind::Request, pairs),
+        source: source(&mut rng),
+    }
+}
+
+/// The head of a response to it.
+pub fn response(seed: u64, number: u64) -> HeaderMap {
+    let mut rng = Rng::with_seed(!seed.wrapping_add(number));
+    let status = rng.choice(["200", "404", "", "abc"]).unwrap_or_default();
+    let vary = bytes(&mut rng, 20);
+    let pairs = [
+        (&b":status"[..], status.as_bytes()),
+        (b"vary", &vary),
+        (b"server", b"s"),
+    ];
+    HeaderMap::from_pairs(MapKind::Response, pairs)
+}
+
+fn header(rng: &mut Rng) -> (Vec<u8>, Vec<u8>) {
+    if rng.bool() {
+        let (name, value) = rng.choice(PAIRS).copied().unwrap_or_default();
+        return (name.into(), value.into());
+    }
+    let value = match rng.u8(0..8) {
+        0 => [b"bearer ", &*token(rng)].concat(),
+        1 => return (b"authorization".into(), [b"Bearer ", &*token(rng)].concat()),
+        2 => bytes(rng, 4_000),
+        _ => spoilt(rng, VALUES),
+    };
+    (spoilt(rng, NAMES), value)
+}
+
+fn path(rng: &mut Rng) -> Vec<u8> {
+    let mut path = match rng.bool() {
+        true => spoilt(rng, PATHS),
+        false => Vec::new(),
+    };
+    for _ in 0..rng.usize(0..10).saturating_sub(5) {
+        path.push(b'/');
+        path.extend(spoilt(rng, SEGMENTS));
+    }
+    match rng.u8(0..8) {
+        0 => path.push(b'/'),
+        1 => path.extend(b"?q=0123&q=x"),
+        2 => path.extend([b"?", &*bytes(rng, 60)].concat()),
+        3 => path.extend(b"#?q=x"),
+        4 => path.extend(b"?&=&q&q=x&"),
+        _ => {}
+    }
+    path
+}
+
+/// 1 MiB of the beginning of something: of what the patterns take, of what the prefixes take with
+/// much to copy or to escape behind it, or of anything.
+fn long_path(rng: &mut Rng) -> Vec<u8> {
+    let beginnings = [
+        "/",
+        "/a/b",
+        "/old/%\"",
+        "/rewrite//",
+        "/pattern/a/b",
+        "/own/",
+        "/?q=",
+        "/v1/users/",
+    ];
+    let beginning = rng.choice(beginnings).unwrap_or_default();
+    let unit = match rng.u8(0..3) {
+        0 => bytes(rng, 50),
+        _ => beginning.into(),
+    };
+    let endless = beginning
+        .bytes()
+        .chain(unit.into_iter().chain([b'a']).cycle());
+    endless.take(MEBIBYTE).collect()
+}
+
+fn token(rng: &mut Rng) -> Vec<u8> {
+    let claims = match rng.u8(0..16) {
+        0 => b"[".repeat(rng.usize(1..100_000)),
+        1 => br#"{"tier":"#.repeat(rng.usize(1..10_000)),
+        _ => spoilt(rng, CLAIMS),
+    };
+    let token = format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(claims));
+    match rng.u8(0..4) {
+        0 => spoil(rng, token.into()),
+        _ => token.into(),
+    }
+}
+
+fn source(rng: &mut Rng) -> Option<SocketAddr> {
+    let address = match rng.u8(0..4) {
+        0 => return None,
+        1 => IpAddr::V4(Ipv4Addr::from(rng.u32(..))),
+        2 => "10.1.2.3".parse().ok()?,
+        _ => IpAddr::V6(rng.u128(..).into()),
+    };
+    Some(SocketAddr::new(address, rng.u16(..)))
+}
+
+/// One of the list, and often not quite.
+fn spoilt(rng: &mut Rng, from: &[&str]) -> Vec<u8> {
+    let chosen = rng.choice(from).copied().unwrap_or_default().into();
+    match rng.u8(0..4) {
+        0 => spoil(rng, chosen),
+        _ => chosen,
+    }
+}
+
+/// Cuts, doubles, or puts any bytes somewhere.
+fn spoil(rng: &mut Rng, mut text: Vec<u8>) -> Vec<u8> {
+    let at = rng.usize(0..=text.len());
+    match rng.u8(0..4) {
+        0 => text.truncate(at),
+        1 => text.extend_from_within(at..),
+        2 => drop(text.splice(at..at, bytes(rng, 8))),
+        _ => return bytes(rng, 40),
+    }
+    text
+}
+
+fn bytes(rng: &mut Rng, below: usize) -> Vec<u8> {
+    let count = rng.usize(0..below);
+    std::iter::repeat_with(|| rng.u8(..)).take(count).collect()
+}
