@@ -1,0 +1,289 @@
+//! CPU time per request of a real Envoy, side by side in one run: without a filter, with filters,
+//! and with the routes in Envoy's own list. `cargo bench -p gwf --bench envoy [-- --quick]`
+//!
+//! Every request is answered by a direct response, so that what is measured is Envoy's filter chain
+//! and not its upstream connections: the dispatch routes answer 200 where a bundle's would forward,
+//! and the entry route answers 503, so that a filter which does nothing is noticed. Ten filters in a
+//! row each fetch the headers, decide, write and clear the route cache; the route itself is matched
+//! anew once, by the router behind them. So the row of a single filter has the re-match in it, and a
+//! tenth of ten has a tenth of it.
+
+#[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../measure.rs"]
+mod measure;
+#[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../workload.rs"]
+mod workload;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gateway_filter_sdk::router::BACKEND_HEADER;
+use gwf::envoy::{Binary, EnvoyHost, Options, WasmLog, find};
+use gwf::exchange::{Exchange, Protocol};
+use gwf::modules::{DO_NOTHING, ROUTE_MATCH};
+use gwf::xds::{Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+
+use measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, print_table};
+use workload::{Match, Shape, route_name};
+
+/// All routes on one host: Envoy hashes hosts and walks the routes of one.
+const SHAPE: Shape = Shape::Prefixes;
+/// Services behind the routes; each has a dispatch route.
+const SERVICES: usize = 10;
+/// Different requests of a sample, spread evenly over the routes.
+const SPREAD: usize = 16;
+const CONNECTIONS: usize = 4;
+
+/// One Envoy to measure.
+struct Subject {
+    name: String,
+    proxy: Proxy,
+    /// Filters in a row.
+    filters: usize,
+    /// What differs between its routes, and which of them are asked for.
+    shape: Shape,
+    asked: Vec<usize>,
+    /// Requests of one sample.
+    requests: u64,
+    /// CPU time that one filter may take, in µs.
+    budget: Option<f64>,
+}
+
+fn main() -> Outcome<()> {
+    let binary = find()?;
+    let (rounds, divisor) = if is_quick() { (2, 40) } else { (11, 1) };
+    let subjects = subjects();
+    let hosts = subjects
+        .iter()
+        .map(|subject| start(&binary, subject))
+        .collect::<Outcome<Vec<_>>>()?;
+    let mut cells: Vec<Cell> = subjects
+        .iter()
+        .zip(&hosts)
+        .map(|(subject, host)| {
+            let cell: Cell = Box::new(move || sample(host, subject, subject.requests / divisor));
+            cell
+        })
+        .collect();
+    let samples = interleaved(rounds, &mut cells)?;
+    let base = samples.first().cloned().unwrap_or_default();
+    let rows: Vec<_> = subjects
+        .iter()
+        .zip(&samples)
+        .map(|(subject, samples)| row(subject, samples, &base))
+        .collect();
+    print_table(
+        &format!("CPU time of Envoy {} per request (µs)", binary.version),
+        [
+            "Envoy with",
+            "µs",
+            "above none",
+            "per filter",
+            "to none",
+            "budget",
+        ],
+        &rows,
+    );
+    Ok(())
+}
+
+fn row(subject: &Subject, samples: &Samples, base: &Samples) -> [String; 6] {
+    let above = samples.above(base);
+    let each = (subject.filters > 0).then(|| above / subject.filters as f64);
+    [
+        subject.name.clone(),
+        format!("{:.1}", samples.median()),
+        format!("{above:.1}"),
+        each.map(|each| format!("{each:.2}")).unwrap_or_default(),
+        format!("{:.2}", samples.ratio_to(base)),
+        subject
+            .budget
+            .zip(each)
+            .map(|(at_most, each)| budget(each, at_most, ""))
+            .unwrap_or_default(),
+    ]
+}
+
+fn subjects() -> Vec<Subject> {
+    let mut subjects = vec![with_filters("no filter", 0, DO_NOTHING, 10)];
+    for in_a_row in [1, 10] {
+        subjects.push(with_filters(
+            &format!("do-nothing × {in_a_row}"),
+            in_a_row,
+            DO_NOTHING,
+            10,
+        ));
+    }
+    for routes in [10, 1_000, 10_000] {
+        for in_a_row in [1, 10] {
+            let name = format!("route-match × {in_a_row}, {routes} routes");
+            let mut subject = with_filters(&name, in_a_row, ROUTE_MATCH, routes);
+            subject.budget = (in_a_row == 10).then_some(5.0);
+            subjects.push(subject);
+        }
+    }
+    subjects.push(native("a random one", SHAPE, spread(10_000)));
+    subjects.push(native("the last", SHAPE, vec![9_999]));
+    subjects.push(native(
+        "a random one, 1,000 hosts",
+        Shape::Mixed,
+        spread(10_000),
+    ));
+    subjects
+}
+
+fn with_filters(name: &str, in_a_row: usize, module: &str, routes: usize) -> Subject {
+    let configuration = SHAPE.configuration(routes, SERVICES);
+    let filter = WasmFilter {
+        name: "bench".into(),
+        root_id: String::new(),
+        module: PathBuf::from(module),
+        configuration,
+        fail_open: false,
+    };
+    let decides = in_a_row > 0 && module == ROUTE_MATCH;
+    Subject {
+        name: name.into(),
+        proxy: Proxy {
+            listeners: vec![listener(vec![VirtualHost {
+                name: "shop/gateway/http/*".into(),
+                domains: vec!["*".into()],
+                routes: dispatch_and_entry(if decides { 503 } else { 200 }),
+            }])],
+            filters: vec![filter; in_a_row],
+            clusters: Vec::new(),
+        },
+        filters: in_a_row,
+        shape: SHAPE,
+        asked: spread(routes),
+        requests: 16_000,
+        budget: None,
+    }
+}
+
+/// The same routes, each a route of Envoy.
+fn native(asked_for: &str, shape: Shape, asked: Vec<usize>) -> Subject {
+    let mut hosts: Vec<VirtualHost> = Vec::new();
+    for number in 0..10_000 {
+        let (host, route) = native_route(shape, number);
+        match hosts.last_mut().filter(|last| last.name == host) {
+            Some(last) => last.routes.push(route),
+            None => hosts.push(VirtualHost {
+                name: host.clone(),
+                domains: vec![host],
+                routes: vec![route],
+            }),
+        }
+    }
+    // Of the routes for one path, that with a header goes before that without.
+    for host in &mut hosts {
+        host.routes.sort_by_key(|route| route.headers.is_empty());
+    }
+    let requests = if shape == SHAPE { 640 } else { 16_000 };
+    Subject {
+        name: format!("10,000 routes of its own, {asked_for}"),
+        proxy: Proxy {
+            listeners: vec![listener(hosts)],
+            ..Proxy::default()
+        },
+        filters: 0,
+        shape,
+        asked,
+        requests,
+        budget: None,
+    }
+}
+
+fn native_route(shape: Shape, number: usize) -> (String, Route) {
+    let Match {
+        host,
+        path,
+        version,
+    } = shape.route(number);
+    let header = version.map(|version| ("x-version".to_owned(), version.to_owned()));
+    let route = Route {
+        name: route_name(number),
+        prefix: path,
+        headers: header.into_iter().collect(),
+        filters_enabled: false,
+        action: RouteAction::DirectResponse(200),
+    };
+    (host, route)
+}
+
+fn spread(routes: usize) -> Vec<usize> {
+    (0..SPREAD)
+        .map(|number| (number * routes / SPREAD + routes / SPREAD / 2).min(routes - 1))
+        .collect()
+}
+
+fn listener(virtual_hosts: Vec<VirtualHost>) -> Listener {
+    Listener {
+        port: 80,
+        virtual_hosts,
+    }
+}
+
+/// A virtual host's routes as a bundle has them.
+fn dispatch_and_entry(undecided: u16) -> Vec<Route> {
+    let dispatch = (0..SERVICES).map(|service| Route {
+        name: format!("dispatch/{service}"),
+        prefix: "/".into(),
+        headers: vec![(
+            BACKEND_HEADER.into(),
+            format!("shop/service-{service}:8080"),
+        )],
+        filters_enabled: true,
+        action: RouteAction::DirectResponse(200),
+    });
+    let entry = Route {
+        name: "entry".into(),
+        prefix: "/".into(),
+        headers: Vec::new(),
+        filters_enabled: true,
+        action: RouteAction::DirectResponse(undecided),
+    };
+    dispatch.chain([entry]).collect()
+}
+
+fn start(binary: &Binary, subject: &Subject) -> Outcome<EnvoyHost> {
+    let options = Options {
+        wasm_log: WasmLog::Warning,
+        start_timeout: Duration::from_secs(300),
+        ..Options::default()
+    };
+    Ok(EnvoyHost::start(binary, &subject.proxy, &options)?)
+}
+
+/// CPU time per request, in microseconds.
+fn sample(host: &EnvoyHost, subject: &Subject, requests: u64) -> Outcome<f64> {
+    let each = (requests / subject.asked.len() as u64).max(1);
+    let before = host.cpu_time()?;
+    for &route in &subject.asked {
+        let load = host.load(CONNECTIONS, each, &exchange(subject.shape, route))?;
+        if load.by_status.keys().any(|status| *status != 200) {
+            return Err(format!("{}: {:?}", subject.name, load.by_status).into());
+        }
+    }
+    let spent = host.cpu_time()?.saturating_sub(before);
+    Ok(spent.as_secs_f64() * 1e6 / (each * subject.asked.len() as u64) as f64)
+}
+
+fn exchange(shape: Shape, route: usize) -> Exchange {
+    let headers = shape.request(route);
+    let pseudo = |name: &str| headers.get(name.as_bytes()).unwrap_or_default().to_vec();
+    Exchange {
+        gateway_namespace: "shop".into(),
+        gateway: "gateway".into(),
+        port: 80,
+        protocol: Protocol::Http,
+        method: "GET".into(),
+        authority: String::from_utf8_lossy(&pseudo(":authority")).into_owned(),
+        path: pseudo(":path"),
+        headers: headers.regular(),
+        body: Vec::new(),
+        client: None,
+        backend_response_headers: Vec::new(),
+    }
+}

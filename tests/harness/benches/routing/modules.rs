@@ -1,0 +1,262 @@
+//! The compiled modules in the embedded host.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Instant;
+
+use gwf::abi::{Deadline, EnvoyVersion, HeaderMap, Plugin, Runtime};
+use gwf::chain::{FilterBench, Measured};
+use gwf::modules::{DO_NOTHING, ROUTE_MATCH};
+
+use crate::measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, print_table};
+use crate::workload::{Shape, route_name};
+
+/// Requests of one sample; they are built before the clock starts, and dropped after it has
+/// stopped.
+const BATCH: usize = 1_000;
+const SHAPE: Shape = Shape::Mixed;
+
+/// A module and the number of routes it is configured with.
+const SUBJECTS: [(&str, &str, usize); 4] = [
+    ("do-nothing", DO_NOTHING, 0),
+    ("route-match, 10 routes", ROUTE_MATCH, 10),
+    ("route-match, 1,000 routes", ROUTE_MATCH, 1_000),
+    ("route-match, 10,000 routes", ROUTE_MATCH, 10_000),
+];
+
+fn runtime(deadline: Deadline) -> Outcome<Runtime> {
+    Runtime::new(EnvoyVersion::default(), deadline)
+        .map_err(|error| format!("wasmtime: {error:#}").into())
+}
+
+/// Counts nothing, so nothing but the work takes time.
+fn timed() -> Outcome<Runtime> {
+    runtime(Deadline::Time(std::time::Duration::from_secs(60)))
+}
+
+fn load(runtime: &Runtime, module: &str, routes: usize) -> Outcome<FilterBench> {
+    let configuration = SHAPE.configuration(routes, 10);
+    Ok(FilterBench::load(
+        runtime,
+        Path::new(module),
+        &configuration,
+    )?)
+}
+
+fn request(bench: &mut FilterBench, headers: HeaderMap) -> Outcome<Measured> {
+    bench
+        .request(headers)
+        .map_err(|failure| failure.to_string().into())
+}
+
+/// Requests spread evenly over the routes.
+fn headers(routes: usize, from: usize) -> impl Iterator<Item = (usize, HeaderMap)> {
+    let spread = move |number: usize| number.wrapping_mul(7919) % routes.max(1);
+    (from..)
+        .map(spread)
+        .map(|route| (route, SHAPE.request(route)))
+}
+
+/// A request through one filter: time, instructions, hostcalls.
+pub fn requests() -> Outcome<()> {
+    let (timed, counted) = (timed()?, runtime(Deadline::default())?);
+    let cells = SUBJECTS.map(|(_, module, routes)| time(&timed, module, routes));
+    let mut cells = cells.into_iter().collect::<Outcome<Vec<Cell>>>()?;
+    let samples = interleaved(if is_quick() { 3 } else { 41 }, &mut cells)?;
+    let base = samples.first().cloned().unwrap_or_default();
+    let mut rows = Vec::new();
+    for ((name, module, routes), samples) in SUBJECTS.into_iter().zip(&samples) {
+        rows.push(request_row(name, &counted, module, routes, samples, &base)?);
+    }
+    print_table(
+        "One request through one filter, wasmtime (all callbacks, from creation to deletion)",
+        [
+            "filter",
+            "µs",
+            "budget",
+            "to do-nothing",
+            "fuel",
+            "hostcalls",
+            "budget",
+        ],
+        &rows,
+    );
+    Ok(())
+}
+
+fn time<'r>(runtime: &'r Runtime, module: &str, routes: usize) -> Outcome<Cell<'r>> {
+    let mut bench = load(runtime, module, routes)?;
+    let mut at = 0;
+    Ok(Box::new(move || {
+        let batch: Vec<HeaderMap> = headers(routes, at)
+            .take(BATCH)
+            .map(|(_, headers)| headers)
+            .collect();
+        at += BATCH;
+        let mut measured = Vec::with_capacity(BATCH);
+        let since = Instant::now();
+        for headers in batch {
+            measured.push(request(&mut bench, headers)?);
+        }
+        Ok(since.elapsed().as_secs_f64() * 1e6 / BATCH as f64)
+    }))
+}
+
+fn request_row(
+    name: &str,
+    counted: &Runtime,
+    module: &str,
+    routes: usize,
+    samples: &Samples,
+    base: &Samples,
+) -> Outcome<[String; 7]> {
+    let mut bench = load(counted, module, routes)?;
+    let (mut fuel, mut hostcalls) = (0, 0);
+    for (route, headers) in headers(routes, 0).take(BATCH) {
+        let measured = request(&mut bench, headers)?;
+        let named = measured.stream.request_headers.get(b"x-gateway-route");
+        if routes > 0 && named != Some(route_name(route).as_bytes()) {
+            return Err(format!("{name}: {named:?} instead of {}", route_name(route)).into());
+        }
+        fuel += measured.fuel;
+        hostcalls = hostcalls.max(measured.hostcalls.iter().map(|(_, count)| count).sum());
+    }
+    let time = samples.median();
+    Ok([
+        name.into(),
+        format!("{time:.2}"),
+        budget(time, 3.0, ""),
+        format!("{:.2}", samples.ratio_to(base)),
+        (fuel / BATCH as u64).to_string(),
+        hostcalls.to_string(),
+        budget(hostcalls.into(), 4.0, ""),
+    ])
+}
+
+/// The size of the modules, as built and as they are shipped.
+pub fn sizes() -> Outcome<()> {
+    let folder = tempfile::tempdir()?;
+    let mut rows = Vec::new();
+    for (name, module) in [("do-nothing", DO_NOTHING), ("route-match", ROUTE_MATCH)] {
+        let built = std::fs::metadata(module)?.len() as f64 / 1e3;
+        let output = folder.path().join(name);
+        let (optimized, verdict) = match wasm_opt(Path::new(module), &output)? {
+            Some(size) => (format!("{:.0}", size / 1e3), budget(size / 1e3, 150.0, "")),
+            None => ("no wasm-opt here".into(), budget(built, 150.0, "")),
+        };
+        rows.push([name.into(), format!("{built:.0}"), optimized, verdict]);
+    }
+    print_table(
+        "Module size (KB)",
+        ["module", "as built", "after wasm-opt -Os", "budget"],
+        &rows,
+    );
+    Ok(())
+}
+
+/// Size after `wasm-opt`, if it is on the PATH or among the workspace's Node modules.
+fn wasm_opt(module: &Path, output: &Path) -> Outcome<Option<f64>> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../node_modules/.bin/wasm-opt");
+    let program = if own.is_file() {
+        own
+    } else {
+        "wasm-opt".into()
+    };
+    let mut command = Command::new(program);
+    command.args(["-Os", "--enable-bulk-memory", "--enable-sign-ext"]);
+    command.args([
+        "--enable-nontrapping-float-to-int",
+        "--enable-mutable-globals",
+    ]);
+    command
+        .args(["--strip-debug", "--strip-producers", "-o"])
+        .arg(output)
+        .arg(module);
+    match command.output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+        Ok(done) if done.status.success() => Ok(Some(std::fs::metadata(output)?.len() as f64)),
+        Ok(done) => Err(String::from_utf8_lossy(&done.stderr).into()),
+    }
+}
+
+/// How long a configuration takes, the start of its VM included.
+pub fn configuration() -> Outcome<()> {
+    const SIZES: [usize; 3] = [10, 1_000, 10_000];
+    let runtime = timed()?;
+    let mut cells = SIZES
+        .map(|routes| configure(&runtime, routes))
+        .into_iter()
+        .collect::<Outcome<Vec<_>>>()?;
+    let samples = interleaved(if is_quick() { 1 } else { 11 }, &mut cells)?;
+    let rows: Vec<_> = SIZES
+        .iter()
+        .zip(&samples)
+        .map(|(routes, samples)| {
+            let time = samples.median();
+            let verdict = if *routes == 1_000 {
+                budget(time, 20.0, "")
+            } else {
+                String::new()
+            };
+            [routes.to_string(), format!("{time:.1}"), verdict]
+        })
+        .collect();
+    print_table(
+        "Start and configuration of route-match (ms)",
+        ["routes", "ms", "budget"],
+        &rows,
+    );
+    Ok(())
+}
+
+fn configure(runtime: &Runtime, routes: usize) -> Outcome<Cell<'static>> {
+    let module = runtime.load(Path::new(ROUTE_MATCH))?;
+    let configuration = SHAPE.configuration(routes, 10).into_bytes();
+    Ok(Box::new(move || {
+        let plugin = Plugin {
+            configuration: configuration.clone(),
+            ..Plugin::default()
+        };
+        let since = Instant::now();
+        let bench = FilterBench::start(&module, &Arc::default(), plugin)?;
+        let spent = since.elapsed();
+        drop(bench);
+        Ok(spent.as_secs_f64() * 1e3)
+    }))
+}
+
+/// Linear memory after the configuration, and what many requests add to it.
+pub fn memory(requests: usize) -> Outcome<()> {
+    const MIB: f64 = 1024.0 * 1024.0;
+    let runtime = timed()?;
+    let mut rows = Vec::new();
+    for routes in [10, 100, 1_000, 10_000] {
+        let mut bench = load(&runtime, ROUTE_MATCH, routes)?;
+        let configured = bench.vm().memory_size();
+        for (_, headers) in headers(routes, 0).take(requests) {
+            request(&mut bench, headers)?;
+        }
+        let growth = bench.vm().memory_size() - configured;
+        let size = configured as f64 / MIB;
+        let verdict = if routes == 100 {
+            budget(size, 1.5, "")
+        } else {
+            String::new()
+        };
+        rows.push([
+            routes.to_string(),
+            format!("{size:.2}"),
+            verdict,
+            growth.to_string(),
+            budget(growth as f64, 0.0, ""),
+        ]);
+    }
+    print_table(
+        &format!("Linear memory of route-match (growth over {requests} requests)"),
+        ["routes", "MiB", "budget", "growth, bytes", "budget"],
+        &rows,
+    );
+    Ok(())
+}

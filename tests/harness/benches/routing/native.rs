@@ -1,0 +1,117 @@
+//! The router alone, in machine code: does the number of routes show?
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use gateway_filter_sdk::host::Pairs;
+use gateway_filter_sdk::request::RequestHead;
+use gateway_filter_sdk::route::spec::RouteMatchSpec;
+use gateway_filter_sdk::router::Router;
+use gwf::abi::HeaderMap;
+
+use crate::measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, print_table};
+use crate::workload::{Shape, route_name};
+
+const SHAPES: [Shape; 4] = [Shape::Prefixes, Shape::Exact, Shape::Hosts, Shape::Mixed];
+const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
+/// As many requests for every table, so that they take up as much cache.
+const REQUESTS: usize = 10_000;
+/// Requests that are read, then decided under one clock: a request has just been read when it is
+/// decided, so it must not be what is fetched from memory.
+const BATCH: usize = 100;
+
+/// Measures and prints.
+pub fn run() -> Outcome<()> {
+    let rounds = if is_quick() { 3 } else { 41 };
+    let mut rows = Vec::new();
+    for shape in SHAPES {
+        let mut cells = SIZES
+            .map(|routes| cell(shape, routes))
+            .into_iter()
+            .collect::<Outcome<Vec<_>>>()?;
+        rows.push(row(shape, &interleaved(rounds, &mut cells)?));
+    }
+    print_table(
+        "One decision, natively (ns; requests spread over all routes)",
+        [
+            "routes",
+            "10",
+            "100",
+            "1,000",
+            "10,000",
+            "1,000",
+            "10,000 / 10",
+        ],
+        &rows,
+    );
+    Ok(())
+}
+
+fn row(shape: Shape, samples: &[Samples]) -> [String; 7] {
+    let [ten, hundred, thousand, ten_thousand] =
+        [0, 1, 2, 3].map(|at| samples.get(at).cloned().unwrap_or_default());
+    let ratio = ten_thousand.ratio_to(&ten);
+    let text = |samples: &Samples| format!("{:.0}", samples.median());
+    [
+        shape.name().into(),
+        text(&ten),
+        text(&hundred),
+        text(&thousand),
+        text(&ten_thousand),
+        budget(thousand.median(), 300.0, ""),
+        format!("{ratio:.2} ({})", budget(ratio, 1.3, "")),
+    ]
+}
+
+/// A sample is the mean time of a decision over all requests, in nanoseconds.
+fn cell(shape: Shape, routes: usize) -> Outcome<Cell<'static>> {
+    let spec: RouteMatchSpec = serde_json::from_str(&shape.configuration(routes, 10))?;
+    let router = Router::try_from(spec)?;
+    let mut order: Vec<usize> = (0..REQUESTS).map(|number| number % routes).collect();
+    fastrand::Rng::with_seed(1).shuffle(&mut order);
+    let requests: Vec<HeaderMap> = order.iter().map(|&route| shape.request(route)).collect();
+    check(&router, &order, &requests)?;
+    Ok(Box::new(move || {
+        // The table as it lies in the caches when nothing else is done.
+        pass(&router, &requests);
+        Ok(pass(&router, &requests).as_nanos() as f64 / REQUESTS as f64)
+    }))
+}
+
+fn pass(router: &Router, requests: &[HeaderMap]) -> Duration {
+    let mut spent = Duration::ZERO;
+    for batch in requests.chunks(BATCH) {
+        let pairs: Vec<Pairs> = batch
+            .iter()
+            .map(|headers| Pairs::encode(headers.iter()))
+            .collect();
+        let heads: Vec<RequestHead> = pairs
+            .iter()
+            .map(|pairs| RequestHead::new(pairs.iter()))
+            .collect();
+        let since = Instant::now();
+        for head in &heads {
+            black_box(decide(router, black_box(head)));
+        }
+        spent += since.elapsed();
+    }
+    spent
+}
+
+fn decide<'r>(router: &'r Router, head: &RequestHead) -> gateway_filter_sdk::router::Decision<'r> {
+    router.decide(router.listener_for(None, &head.host()), head, || 0)
+}
+
+/// A benchmark of wrong answers is worth nothing.
+fn check(router: &Router, order: &[usize], requests: &[HeaderMap]) -> Outcome<()> {
+    for (&route, headers) in order.iter().zip(requests) {
+        let decision = decide(router, &RequestHead::new(headers.iter()));
+        let name = decision
+            .applied
+            .map_or("none", |applied| router.route_name(applied));
+        if name != route_name(route) {
+            return Err(format!("{headers:?}: {name} instead of {}", route_name(route)).into());
+        }
+    }
+    Ok(())
+}

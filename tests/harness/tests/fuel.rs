@@ -1,0 +1,89 @@
+//! What a request costs the compiled filters, exactly: executed Wasm instructions (fuel) and
+//! hostcalls. They do not depend on the machine, only on the code, the compiler and the `wasm`
+//! profile; so a change for the worse shows here and nowhere sooner.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking; clippy exempts only the test functions themselves"
+)]
+
+#[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../benches/workload.rs"]
+mod workload;
+
+use std::path::Path;
+
+use gwf::abi::{Deadline, EnvoyVersion, Runtime};
+use gwf::chain::FilterBench;
+use gwf::modules::{DO_NOTHING, ROUTE_MATCH};
+use workload::Shape;
+
+/// Fuel of a request through `do-nothing`.
+const DO_NOTHING_FUEL: u64 = 1_000;
+/// Fuel of a request through `route-match`, at 10 and at 1,000 routes alike.
+const ROUTE_MATCH_FUEL: u64 = 10_000;
+/// How far from these a request may be, in per cent.
+const TOLERANCE: u64 = 3;
+
+/// Requests that are averaged, spread over all routes.
+const REQUESTS: usize = 200;
+
+/// Fuel of an average request, and the hostcalls of each.
+fn measure(module: &str, routes: usize) -> (u64, Vec<(&'static str, u32)>) {
+    let runtime = Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap();
+    let configuration = Shape::Mixed.configuration(routes, 10);
+    let mut bench = FilterBench::load(&runtime, Path::new(module), &configuration).unwrap();
+    let mut request = |number: usize| {
+        bench
+            .request(Shape::Mixed.request(number * 37 % routes))
+            .unwrap()
+    };
+    let mut hostcalls = request(0).hostcalls;
+    hostcalls.sort_unstable();
+    let fuel: u64 = (0..REQUESTS)
+        .map(|number| {
+            let mut measured = request(number);
+            measured.hostcalls.sort_unstable();
+            assert_eq!(measured.hostcalls, hostcalls, "request {number}");
+            measured.fuel
+        })
+        .sum();
+    (fuel / REQUESTS as u64, hostcalls)
+}
+
+#[track_caller]
+fn assert_fuel(constant: &str, pinned: u64, fuel: u64) {
+    assert!(
+        fuel.abs_diff(pinned) * 100 <= pinned * TOLERANCE,
+        "a request takes {fuel} instructions, not {pinned}. If that is meant, write in \
+         tests/harness/tests/fuel.rs: const {constant}: u64 = {fuel};"
+    );
+}
+
+#[test]
+fn a_filter_that_does_nothing_costs_little_and_calls_nobody() {
+    let (fuel, hostcalls) = measure(DO_NOTHING, 10);
+    assert_fuel("DO_NOTHING_FUEL", DO_NOTHING_FUEL, fuel);
+    assert_eq!(hostcalls, []);
+}
+
+#[test]
+fn routing_costs_the_same_at_10_and_at_1_000_routes() {
+    let (few, hostcalls) = measure(ROUTE_MATCH, 10);
+    assert_fuel("ROUTE_MATCH_FUEL", ROUTE_MATCH_FUEL, few);
+    assert_eq!(
+        hostcalls,
+        [
+            ("proxy_call_foreign_function", 1),
+            ("proxy_get_header_map_pairs", 1),
+            ("proxy_replace_header_map_value", 2),
+        ]
+    );
+    let (many, hostcalls_of_many) = measure(ROUTE_MATCH, 1_000);
+    assert_eq!(hostcalls_of_many, hostcalls);
+    assert!(
+        many * 100 <= few * (100 + TOLERANCE),
+        "{many} instructions at 1,000 routes, {few} at 10"
+    );
+}
