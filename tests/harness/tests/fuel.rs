@@ -20,9 +20,9 @@ use gwf::modules::{DO_NOTHING, ROUTE_MATCH};
 use workload::Shape;
 
 /// Fuel of a request through `do-nothing`.
-const DO_NOTHING_FUEL: u64 = 1_000;
+const DO_NOTHING_FUEL: u64 = 971;
 /// Fuel of a request through `route-match`, at 10 and at 1,000 routes alike.
-const ROUTE_MATCH_FUEL: u64 = 10_000;
+const ROUTE_MATCH_FUEL: u64 = 16_040;
 /// How far from these a request may be, in per cent.
 const TOLERANCE: u64 = 3;
 
