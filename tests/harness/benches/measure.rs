@@ -42,7 +42,8 @@ impl Samples {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The middle of some values.
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

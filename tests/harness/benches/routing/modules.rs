@@ -9,12 +9,15 @@ use gwf::abi::{Deadline, EnvoyVersion, HeaderMap, Plugin, Runtime};
 use gwf::chain::{FilterBench, Measured};
 use gwf::modules::{DO_NOTHING, ROUTE_MATCH};
 
-use crate::measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, print_table};
+use crate::measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, median, print_table};
 use crate::workload::{Shape, route_name};
 
-/// Requests of one sample; they are built before the clock starts, and dropped after it has
-/// stopped.
-const BATCH: usize = 1_000;
+/// Requests under one clock; they are built before it starts, and dropped after it has stopped.
+const BATCH: usize = 50;
+/// Batches of one sample, of which the median counts.
+const BATCHES: usize = 20;
+/// Requests whose instructions are averaged.
+const COUNTED: usize = 1_000;
 const SHAPE: Shape = Shape::Mixed;
 
 /// A module and the number of routes it is configured with.
@@ -87,20 +90,29 @@ pub fn requests() -> Outcome<()> {
 
 fn time<'r>(runtime: &'r Runtime, module: &str, routes: usize) -> Outcome<Cell<'r>> {
     let mut bench = load(runtime, module, routes)?;
-    let mut at = 0;
+    let mut from = 0;
     Ok(Box::new(move || {
-        let batch: Vec<HeaderMap> = headers(routes, at)
-            .take(BATCH)
-            .map(|(_, headers)| headers)
-            .collect();
-        at += BATCH;
-        let mut measured = Vec::with_capacity(BATCH);
-        let since = Instant::now();
-        for headers in batch {
-            measured.push(request(&mut bench, headers)?);
+        let mut times = Vec::with_capacity(BATCHES);
+        for _ in 0..BATCHES {
+            times.push(time_batch(&mut bench, headers(routes, from).take(BATCH))?);
+            from += BATCH;
         }
-        Ok(since.elapsed().as_secs_f64() * 1e6 / BATCH as f64)
+        Ok(median(times))
     }))
+}
+
+/// Time of a request, in microseconds.
+fn time_batch(
+    bench: &mut FilterBench,
+    requests: impl Iterator<Item = (usize, HeaderMap)>,
+) -> Outcome<f64> {
+    let requests: Vec<HeaderMap> = requests.map(|(_, headers)| headers).collect();
+    let mut measured = Vec::with_capacity(requests.len());
+    let since = Instant::now();
+    for headers in requests {
+        measured.push(request(bench, headers)?);
+    }
+    Ok(since.elapsed().as_secs_f64() * 1e6 / measured.len() as f64)
 }
 
 fn request_row(
@@ -113,7 +125,7 @@ fn request_row(
 ) -> Outcome<[String; 7]> {
     let mut bench = load(counted, module, routes)?;
     let (mut fuel, mut hostcalls) = (0, 0);
-    for (route, headers) in headers(routes, 0).take(BATCH) {
+    for (route, headers) in headers(routes, 0).take(COUNTED) {
         let measured = request(&mut bench, headers)?;
         let named = measured.stream.request_headers.get(b"x-gateway-route");
         if routes > 0 && named != Some(route_name(route).as_bytes()) {
@@ -128,7 +140,7 @@ fn request_row(
         format!("{time:.2}"),
         budget(time, 3.0, ""),
         format!("{:.2}", samples.ratio_to(base)),
-        (fuel / BATCH as u64).to_string(),
+        (fuel / COUNTED as u64).to_string(),
         hostcalls.to_string(),
         budget(hostcalls.into(), 4.0, ""),
     ])
