@@ -1,6 +1,6 @@
 //! CORS.
 
-use crate::header::is_token;
+use crate::header::{is_token, is_value};
 use crate::reply::Reply;
 use crate::request::RequestHead;
 use crate::route::InvalidConfig;
@@ -77,7 +77,11 @@ impl Cors {
         let Some(mut headers) = self.origin_headers(head) else {
             return reply;
         };
-        let wanted = |name| head.header(name).map(|value| value.into_owned());
+        // What is asked for may return in the answer, so it must be able to stand in a header.
+        let wanted = |name| {
+            let value = head.header(name).filter(|value| is_value(value));
+            value.map(|value| value.into_owned())
+        };
         let methods = self.answer(&self.methods, wanted(b"access-control-request-method"));
         let allowed = self.answer(&self.headers, wanted(b"access-control-request-headers"));
         headers.extend(methods.map(|value| ("access-control-allow-methods", value)));
@@ -156,7 +160,11 @@ impl Origin {
     /// number of DNS labels"; "if not included, port 80 is assumed for http scheme origins, and
     /// port 443 is assumed for https origins".
     fn matches(&self, origin: &[u8]) -> bool {
-        let Ok(origin) = std::str::from_utf8(origin) else {
+        // It returns in the answer, so it must be able to stand in a header.
+        let Some(origin) = std::str::from_utf8(origin)
+            .ok()
+            .filter(|_| is_value(origin))
+        else {
             return false;
         };
         let lower = origin.to_ascii_lowercase();
@@ -257,6 +265,23 @@ mod tests {
         ] {
             assert!(Origin::new(bad).is_none(), "{bad}");
         }
+    }
+
+    /// Found by the fuzz target `request`.
+    #[test]
+    fn what_would_end_a_header_is_not_reflected() {
+        let spec = r#"{"allowOrigins": ["https://*"], "allowMethods": ["*"], "allowHeaders": ["*"], "allowCredentials": true}"#;
+        let asked = preflight("https://a.com", "PUT\r\nx: y", "\u{15}-a");
+        let reply = cors(spec).preflight(&asked);
+        assert_eq!(
+            value(&reply, "access-control-allow-origin").unwrap(),
+            "https://a.com"
+        );
+        assert_eq!(value(&reply, "access-control-allow-methods"), None);
+        assert_eq!(value(&reply, "access-control-allow-headers"), None);
+        let forged = preflight("https://a\r\nx: y", "PUT", "");
+        assert!(cors(spec).preflight(&forged).headers.is_empty());
+        assert!(cors(spec).response_headers(&forged).is_empty());
     }
 
     #[test]
