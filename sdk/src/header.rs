@@ -5,11 +5,47 @@
 
 /// Whether this is a `token` (RFC 9110, 5.6.2): a header name or a method.
 pub fn is_token(name: &[u8]) -> bool {
-    let special = b"!#$%&'*+-.^_`|~";
-    !name.is_empty()
-        && name
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || special.contains(byte))
+    !name.is_empty() && name.iter().all(|&byte| is_token_byte(byte))
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    // Two words of bits, one for each of the first 128 bytes: names are checked on every write.
+    const BITS: [u64; 2] = token_bits();
+    let word = BITS.get(usize::from(byte >> 6)).copied().unwrap_or(0);
+    word >> (byte & 63) & 1 == 1
+}
+
+const fn token_bits() -> [u64; 2] {
+    let (mut low, mut high) = (0u64, 0u64);
+    let mut byte = 0u8;
+    while byte < 128 {
+        let special = matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        );
+        if byte.is_ascii_alphanumeric() || special {
+            if byte < 64 {
+                low |= 1 << byte;
+            } else {
+                high |= 1 << (byte & 63);
+            }
+        }
+        byte += 1;
+    }
+    [low, high]
 }
 
 /// Whether this can be a header's value (RFC 9110, 5.5): no control characters but the tab.
@@ -32,6 +68,15 @@ pub fn is_writable_name(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bits_are_those_of_the_grammar() {
+        let special = b"!#$%&'*+-.^_`|~";
+        for byte in 0..=255u8 {
+            let expected = byte.is_ascii_alphanumeric() || special.contains(&byte);
+            assert_eq!(is_token_byte(byte), expected, "{byte}");
+        }
+    }
 
     #[test]
     fn nothing_that_could_end_a_header_passes() {

@@ -26,18 +26,24 @@ impl<'a> RequestHead<'a> {
     /// Reads a header block that holds the pseudo-headers as ordinary entries, the way Envoy's
     /// request map does. The path ends at the first `?` or `#`.
     pub fn new(entries: impl IntoIterator<Item = HeaderRef<'a>>) -> Self {
+        let entries = entries.into_iter();
+        // One allocation for what is usual; an iterator over the ABI's form knows no lower bound.
+        let expected = entries.size_hint().1.unwrap_or(0).min(128);
         let mut head = RequestHead {
-            entries: entries.into_iter().collect(),
+            entries: Vec::with_capacity(expected),
             ..RequestHead::default()
         };
+        head.entries.extend(entries);
         for &(name, value) in &head.entries {
+            // Pseudo-headers come first (RFC 9113, 8.3).
+            if name.first() != Some(&b':') {
+                break;
+            }
             match name {
                 b":method" => head.method = value,
                 b":authority" => head.authority = value,
                 b":scheme" => head.scheme = value,
                 b":path" => (head.path, head.query) = split_path(value),
-                // Pseudo-headers come first (RFC 9113, 8.3).
-                _ if !name.starts_with(b":") => break,
                 _ => {}
             }
         }
@@ -150,11 +156,14 @@ impl<'a> RequestHead<'a> {
 }
 
 fn split_path(value: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let value = split_once(value, b'#').map_or(value, |(before, _)| before);
-    match split_once(value, b'?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (value, None),
-    }
+    let mark = value.iter().position(|&byte| byte == b'?' || byte == b'#');
+    let Some((path, rest)) = mark.and_then(|at| value.split_at_checked(at)) else {
+        return (value, None);
+    };
+    let query = rest
+        .strip_prefix(b"?")
+        .map(|query| split_once(query, b'#').map_or(query, |(query, _)| query));
+    (path, query)
 }
 
 fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {

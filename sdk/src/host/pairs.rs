@@ -39,18 +39,17 @@ impl Pairs {
     /// The entries. Bytes that break off give the entries before that.
     pub fn iter(&self) -> impl Iterator<Item = HeaderRef<'_>> {
         let count = self.number(0).unwrap_or(0);
-        let mut sizes = 4usize;
-        let mut data = count.saturating_mul(8).saturating_add(4);
-        (0..count).map_while(move |_| {
-            let name_size = self.number(sizes)?;
-            let value_size = self.number(sizes.checked_add(4)?)?;
-            sizes = sizes.checked_add(8)?;
-            let name_end = data.checked_add(name_size)?;
-            let name = self.0.get(data..name_end)?;
-            let value_start = name_end.checked_add(1)?;
-            let value_end = value_start.checked_add(value_size)?;
-            let value = self.0.get(value_start..value_end)?;
-            data = value_end.checked_add(1)?;
+        let sizes_end = count.saturating_mul(8).saturating_add(4);
+        let sizes = self
+            .0
+            .get(4..sizes_end.min(self.0.len()))
+            .unwrap_or_default();
+        let mut data = self.0.get(sizes_end..).unwrap_or_default();
+        sizes.chunks_exact(8).map_while(move |sizes| {
+            let (name_size, value_size) = sizes.split_first_chunk::<4>()?;
+            let (name, rest) = split_entry(data, *name_size)?;
+            let (value, rest) = split_entry(rest, value_size.try_into().ok()?)?;
+            data = rest;
             Some((name, value))
         })
     }
@@ -59,6 +58,14 @@ impl Pairs {
         let bytes = self.0.get(at..at.checked_add(4)?)?;
         usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
     }
+}
+
+/// A name or value of a size, and what follows its NUL.
+fn split_entry(data: &[u8], size: [u8; 4]) -> Option<(&[u8], &[u8])> {
+    let size = usize::try_from(u32::from_le_bytes(size)).ok()?;
+    let (entry, rest) = data.split_at_checked(size)?;
+    // That the last NUL is there changes nothing, so its absence is no reason to lose the entry.
+    Some((entry, rest.get(1..).unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -75,18 +75,21 @@ pub struct RouteTable<P> {
 }
 
 /// The entries for one path of one host.
+///
+/// Keys are hashes of 64 bits, and the path is not kept beside them: two paths of one hash share a
+/// place, and each entry checks the path itself. So a look-up touches no memory but the place's.
 #[derive(Debug)]
 struct ExactPath {
     root: u32,
-    path: Box<[u8]>,
-    candidates: Vec<u32>,
+    key: u64,
+    candidates: Candidates,
 }
 
-/// A step of the trie.
+/// A step of the trie, keyed by the parent and the segment.
 #[derive(Debug)]
 struct Edge {
     parent: u32,
-    segment: Box<[u8]>,
+    key: u64,
     child: u32,
 }
 
@@ -94,7 +97,33 @@ struct Edge {
 #[derive(Debug)]
 struct Node {
     parent: u32,
-    candidates: Vec<u32>,
+    candidates: Candidates,
+}
+
+/// Indices of entries, in rank order. Mostly there is one, which then lies in place.
+#[derive(Debug)]
+struct Candidates {
+    first: u32,
+    rest: Vec<u32>,
+}
+
+impl Candidates {
+    const NONE: Candidates = Candidates {
+        first: NO_NODE,
+        rest: Vec::new(),
+    };
+
+    fn push(&mut self, index: u32) {
+        if self.first == NO_NODE {
+            self.first = index;
+        } else {
+            self.rest.push(index);
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        std::iter::once(self.first).chain(self.rest.iter().copied())
+    }
 }
 
 const NO_NODE: u32 = u32::MAX;
@@ -135,9 +164,10 @@ impl<P> RouteTable<P> {
     fn find_beneath(&self, root: u32, head: &RequestHead) -> Option<&Entry<P>> {
         let mut best = NO_NODE;
         let path = head.path();
-        let exact = self.paths.find(hash(root, path), |exact| {
-            exact.root == root && *exact.path == *path
-        });
+        let key = hash(root, path);
+        let exact = self
+            .paths
+            .find(key, |exact| exact.key == key && exact.root == root);
         if let Some(exact) = exact {
             best = self.better(&exact.candidates, best, head);
         }
@@ -150,7 +180,7 @@ impl<P> RouteTable<P> {
     }
 
     /// The first candidate that matches, if it ranks before `best`.
-    fn better(&self, candidates: &[u32], best: u32, head: &RequestHead) -> u32 {
+    fn better(&self, candidates: &Candidates, best: u32, head: &RequestHead) -> u32 {
         let matches = |index: &u32| {
             self.entries
                 .get(*index as usize)
@@ -158,8 +188,7 @@ impl<P> RouteTable<P> {
         };
         candidates
             .iter()
-            .take_while(|&&index| index < best)
-            .copied()
+            .take_while(|&index| index < best)
             .find(matches)
             .unwrap_or(best)
     }
@@ -180,9 +209,10 @@ impl<P> RouteTable<P> {
     }
 
     fn child(&self, parent: u32, segment: &[u8]) -> Option<u32> {
-        let edge = self.edges.find(hash(parent, segment), |edge| {
-            edge.parent == parent && *edge.segment == *segment
-        });
+        let key = hash(parent, segment);
+        let edge = self
+            .edges
+            .find(key, |edge| edge.key == key && edge.parent == parent);
         edge.map(|edge| edge.child)
     }
 
@@ -190,16 +220,13 @@ impl<P> RouteTable<P> {
         let root = self.root_of(&entry.hostname);
         match entry.path.place() {
             Place::Exact(path) => {
-                let hash_of = |exact: &ExactPath| hash(exact.root, &exact.path);
-                let found = self.paths.entry(
-                    hash(root, path),
-                    |exact| exact.root == root && *exact.path == *path,
-                    hash_of,
-                );
+                let key = hash(root, path);
+                let same = |exact: &ExactPath| exact.key == key && exact.root == root;
+                let found = self.paths.entry(key, same, |exact| exact.key);
                 let exact = found.or_insert_with(|| ExactPath {
                     root,
-                    path: path.into(),
-                    candidates: Vec::new(),
+                    key,
+                    candidates: Candidates::NONE,
                 });
                 exact.into_mut().candidates.push(index);
             }
@@ -231,15 +258,9 @@ impl<P> RouteTable<P> {
             return child;
         }
         let child = self.new_node(parent);
-        let edge = Edge {
-            parent,
-            segment: segment.into(),
-            child,
-        };
-        self.edges
-            .insert_unique(hash(parent, segment), edge, |edge| {
-                hash(edge.parent, &edge.segment)
-            });
+        let key = hash(parent, segment);
+        let edge = Edge { parent, key, child };
+        self.edges.insert_unique(key, edge, |edge| edge.key);
         child
     }
 
@@ -247,7 +268,7 @@ impl<P> RouteTable<P> {
         let node = u32::try_from(self.nodes.len()).unwrap_or(NO_NODE);
         self.nodes.push(Node {
             parent,
-            candidates: Vec::new(),
+            candidates: Candidates::NONE,
         });
         node
     }
