@@ -84,11 +84,31 @@ fn an_unknown_value_of_an_enumeration_is_named() {
 }
 
 #[test]
+fn a_misspelled_field_is_not_reported_as_missing_too() {
+    let listener = |name: &str| {
+        format!(
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {{name: g}}\nspec:\n  \
+             gatewayClassName: c\n  listeners: [{{{name}: http, port: 80, protocol: HTTP}}]\n"
+        )
+    };
+    let misspelled = errors(&listener("nme"));
+    assert_eq!(misspelled.len(), 1, "{misspelled:?}");
+    assert!(
+        misspelled[0].ends_with("(did you mean `name`?)"),
+        "{misspelled:?}"
+    );
+    assert_eq!(errors(&listener("certainlyUnknown")).len(), 2);
+}
+
+#[test]
 fn yaml_mistakes_have_a_place() {
     let indent = "apiVersion: v1\nkind: Service\n  metadata:\n    name: a\n";
     assert_eq!(
         errors(indent),
-        ["m.yaml:3:11: not valid YAML: mapping values are not allowed in this context"]
+        [
+            "m.yaml:3:11: not valid YAML: mapping values are not allowed in this context \
+          (is this line indented as its neighbours are?)"
+        ]
     );
     let tab = "apiVersion: v1\nkind: Service\nmetadata:\n\tname: a\n";
     let [error] = errors(tab).try_into().unwrap();

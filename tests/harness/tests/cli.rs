@@ -90,7 +90,7 @@ fn wrong_usage_gives_2() {
         Some(2)
     );
     assert_eq!(
-        replay(dir.path(), &["--envoy-version", "1.2"])
+        replay(dir.path(), &["--envoy-version", "newest"])
             .status
             .code(),
         Some(2)

@@ -26,7 +26,6 @@ Examples:
   gwf replay tests/scenarios --name cross-namespace --format json
   gwf replay scenario --filter my-filter.wasm --host wasmtime --envoy-version 1.36
 
-\
 Exit status: 0 all passed or skipped, 1 a case failed, 2 wrong usage, or a scenario, module or
 Envoy that cannot be used.";
 

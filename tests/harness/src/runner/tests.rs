@@ -5,6 +5,7 @@ use std::io;
 use std::rc::Rc;
 
 use super::*;
+use crate::envoy::EnvoyError;
 use crate::exchange::Seen;
 use crate::scenario::load;
 
@@ -288,6 +289,33 @@ fn a_host_that_does_not_start_fails_all_its_cases() {
         }
     }
     assert_eq!((outcomes.len(), tried), (2, 1));
+}
+
+#[test]
+fn what_a_host_is_unable_to_send_is_skipped_with_its_reason() {
+    struct Unable;
+    impl Host for Unable {
+        fn send(&mut self, _: &Exchange) -> Result<Answer, HostError> {
+            let client = std::net::IpAddr::from([192, 0, 2, 1]);
+            Err(HostError::unable(&EnvoyError::ClientAddress(client)))
+        }
+    }
+    let outcomes =
+        Runner::new(HostKind::Envoy, |_, _| Ok(Box::new(Unable))).run(&scenario("cases", PLAIN));
+    let reason = EnvoyError::ClientAddress([192, 0, 2, 1].into()).to_string();
+    assert_eq!(shown(&outcomes[0].verdict), format!("skipped: {reason}"));
+}
+
+#[test]
+fn a_cause_that_an_error_has_told_is_not_repeated() {
+    let error = EnvoyError::Io {
+        what: "cannot start envoy",
+        source: io::Error::other("no such file"),
+    };
+    assert_eq!(
+        HostError::new(&error).to_string(),
+        "cannot start envoy: no such file"
+    );
 }
 
 #[test]
