@@ -11,6 +11,7 @@
 )]
 
 mod generate;
+mod vocabulary;
 
 use generate::{LARGE_EVERY, request, response};
 use gwf::abi::{
