@@ -74,26 +74,25 @@ doc:
 # The SDK's tests compiled to Wasm, in our own proxy-wasm host, with hostcalls
 [group('test')]
 test-wasm:
-    cargo build --package gwf
-    CARGO_TARGET_WASM32_WASIP1_RUNNER="{{ justfile_directory() }}/target/debug/gwf run-test" \
-        cargo test --target wasm32-wasip1 --package gateway-filter-sdk --lib
+    cargo test --target wasm32-wasip1 --package gateway-filter-sdk
 
 # The routing core in V8, the engine of Envoy, on Node
 [group('test')]
 test-v8:
-    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner \
-        cargo test --target wasm32-unknown-unknown --package gateway-filter-sdk --test v8
+    cargo test --target wasm32-unknown-unknown --package gateway-filter-sdk --test v8
 
 # Requests and configurations without end: `just hostile 1000000`, `just fuzz 60`
 [group('test')]
 hostile requests='1000000':
     GWF_HOSTILE_REQUESTS={{ requests }} cargo test --package gwf --test hostile -- --nocapture
 
-# Fuzz configurations and requests for that many seconds each (needs nightly and cargo-fuzz)
+# Fuzz configurations and requests for that many seconds each (needs a nightly toolchain)
 [group('test')]
 fuzz seconds='60':
-    cargo +nightly fuzz run config -- -max_total_time={{ seconds }}
-    cargo +nightly fuzz run request -- -max_total_time={{ seconds }}
+    test -x {{ tools }}/bin/cargo-fuzz || cargo install --quiet --root {{ tools }} cargo-fuzz
+    mkdir -p fuzz/corpus/config fuzz/corpus/request
+    cargo +nightly fuzz run config fuzz/corpus/config fuzz/seeds/config -- -max_total_time={{ seconds }}
+    cargo +nightly fuzz run request fuzz/corpus/request fuzz/seeds/request -- -max_total_time={{ seconds }}
 
 # What routing costs: natively, under wasmtime, in size and memory
 [group('measure')]
@@ -109,7 +108,7 @@ bench-envoy *arguments:
 [group('setup')]
 tools: wasm-opt
     test -x {{ tools }}/bin/cargo-deny || cargo install --quiet --root {{ tools }} cargo-deny
-    test -x {{ tools }}/bin/wasm-bindgen-test-runner || cargo install --quiet --root {{ tools }} wasm-bindgen-cli --version "$(cargo metadata --format-version 1 --locked | python3 -c 'import json, sys; print(next(p["version"] for p in json.load(sys.stdin)["packages"] if p["name"] == "wasm-bindgen"))')"
+    test -x {{ tools }}/bin/wasm-bindgen-test-runner || cargo install --quiet --debug --root {{ tools }} wasm-bindgen-cli --version "$(cargo metadata --format-version 1 --locked | python3 -c 'import json, sys; print(next(p["version"] for p in json.load(sys.stdin)["packages"] if p["name"] == "wasm-bindgen"))')"
 
 # All that must hold before a change goes in
 [group('check')]

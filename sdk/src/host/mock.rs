@@ -159,7 +159,14 @@ impl Buffers for MockHost {
 
 impl Properties for MockHost {
     fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, HostError> {
-        Ok(self.properties.borrow().get(&path.join(".")).cloned())
+        let properties = self.properties.borrow();
+        let path = path.join(".");
+        // Envoy looks for an attribute first, then for filter state `wasm.<path>`.
+        let state = format!("wasm.{path}");
+        Ok(properties
+            .get(&path)
+            .or_else(|| properties.get(&state))
+            .cloned())
     }
 
     fn set_property(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
