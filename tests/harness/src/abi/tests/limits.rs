@@ -21,7 +21,7 @@ fn a_loop_without_end_is_stopped_by_fuel() {
     let endless = probe::on_request("(loop $for_ever (br $for_ever))", "");
     assert_eq!(
         fails(&endless),
-        "proxy_on_request_headers failed: stopped, as it executed more than 10000000 instructions"
+        "proxy_on_request_headers failed: it ran too long and was stopped after 10000000 instructions"
     );
 }
 
@@ -41,7 +41,7 @@ fn a_loop_without_end_is_stopped_by_time() {
     );
     let reason = &vm.failure().unwrap().reason;
     assert!(
-        reason.starts_with("stopped, as it ran longer than 20ms"),
+        reason.starts_with("it ran too long and was stopped after 20ms"),
         "{reason}"
     );
 }
