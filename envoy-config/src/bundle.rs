@@ -5,6 +5,7 @@ use crate::convert::{Converted, convert};
 use crate::manifest::model::{GatewaySpec, Object, Route};
 use crate::manifest::{Document, Manifests, ObjectKind};
 use crate::report::{Report, Severity};
+use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
 use gateway_filter_sdk::route::spec::{
     ListenerSpec, Metadata, RouteKind, RouteMatchSpec, RouteSpec,
 };
@@ -28,6 +29,8 @@ pub struct GatewayBundle {
     pub name: String,
     /// The configuration of the route-match filter.
     pub route_match: RouteMatchSpec,
+    /// The configuration of the rate-limit filter; absent if no policy limits anything.
+    pub rate_limit: Option<RateLimitFilterSpec>,
     /// The listeners that carry HTTP, in order of precedence.
     pub listeners: Vec<ListenerInfo>,
     /// The backends that its routes reach, by name, each once.
@@ -182,6 +185,7 @@ fn gateway_bundle(
             listeners: listener_specs,
             routes: specs,
         },
+        rate_limit: None,
         listeners,
         backends: backends.into_values().collect(),
         native,

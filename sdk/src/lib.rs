@@ -1,6 +1,6 @@
 //! Gateway API routing for proxy-wasm filters, and the API to write such filters with.
 //!
-//! The core has no host in it: [`request`], [`route`], [`action`], [`split`] and [`router`] take
+//! The core has no host in it: [`request`], [`route`], [`action`], [`split`], [`limit`] and [`router`] take
 //! values and give decisions. [`filter`] is what authors meet, [`host`] what a filter may ask of the
 //! proxy.
 #![warn(missing_docs)]
@@ -9,6 +9,7 @@ pub mod action;
 pub mod filter;
 pub mod header;
 pub mod host;
+pub mod limit;
 pub mod reply;
 pub mod request;
 pub mod route;

@@ -1,0 +1,3 @@
+//! Limits: which requests count, under which key, and whether there is room.
+
+pub mod spec;
