@@ -71,7 +71,7 @@ fuzz_target!(|text: &[u8]| {
         let listener = router.listener_for(None, &head.host());
         let decision = router.decide(listener, &head, || draw);
         check_outcome(&decision);
-        decision.dispatch_edits(router, &head).for_each(check_edit);
+        decision.dispatch_edits(&head).for_each(check_edit);
         if let Some(applied) = decision.applied {
             router.request_edits(applied).for_each(check_edit);
             router.response_edits(applied).for_each(check_edit);

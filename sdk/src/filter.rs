@@ -119,6 +119,10 @@ pub trait HttpFilter: Sized + 'static {
         Ok(Flow::Continue)
     }
 
+    /// The timer of this configuration, which [`Timer::set_tick`](crate::host::Timer::set_tick) sets
+    /// in [`configure`](HttpFilter::configure). It runs on every worker and on the main thread.
+    fn on_tick(_config: &Self::Config, _host: &dyn Host) {}
+
     /// The request is over; request and response headers can be read again.
     fn on_log(&mut self, _request: &Request) {}
 }

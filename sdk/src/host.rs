@@ -10,6 +10,7 @@ pub mod wasm;
 
 pub use pairs::Pairs;
 
+use std::net::IpAddr;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -136,6 +137,22 @@ pub trait Properties {
     fn call_foreign(&self, name: &str, argument: &[u8]) -> Result<Vec<u8>, HostError>;
 }
 
+/// The client's address: `source.address`, which is `ip:port`, an IPv6 address in brackets.
+///
+/// # Errors
+/// The host cannot answer.
+pub fn source_address(host: &(impl Properties + ?Sized)) -> Result<Option<IpAddr>, HostError> {
+    let address = host.property(&["source", "address"])?;
+    Ok(address.and_then(|bytes| {
+        let text = crate::request::without_port(&bytes);
+        let text = text
+            .strip_prefix(b"[")
+            .and_then(|text| text.strip_suffix(b"]"))
+            .unwrap_or(text);
+        std::str::from_utf8(text).ok()?.parse().ok()
+    }))
+}
+
 /// Values that all workers share. It is the only state they share.
 pub trait SharedData {
     /// A value and its CAS number.
@@ -152,6 +169,13 @@ pub const CREATE: u32 = u32::MAX;
 pub trait Clock {
     /// Nanoseconds since 1970.
     fn now(&self) -> Result<u64, HostError>;
+}
+
+/// The timer of the configuration, one on each worker.
+pub trait Timer {
+    /// Calls [`on_tick`](crate::filter::HttpFilter::on_tick) every so often, in whole milliseconds;
+    /// zero stops it.
+    fn set_tick(&self, period: Duration) -> Result<(), HostError>;
 }
 
 /// Chance.
@@ -231,6 +255,7 @@ pub trait Host:
     + Properties
     + SharedData
     + Clock
+    + Timer
     + Random
     + Log
     + Metrics
@@ -245,6 +270,7 @@ impl<T> Host for T where
         + Properties
         + SharedData
         + Clock
+        + Timer
         + Random
         + Log
         + Metrics

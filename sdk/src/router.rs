@@ -15,8 +15,8 @@ use crate::split::Split;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
-/// Names the rule that matched: `httproute/<namespace>/<name>/rule/<i>`, as the beginning of Envoy
-/// Gateway's own route names.
+/// Names the match that matched as Envoy Gateway names its own routes:
+/// `httproute/<namespace>/<name>/rule/<i>/match/<j>/<host>`.
 pub const ROUTE_HEADER: &str = "x-gateway-route";
 /// Names the chosen backend, `<namespace>/<name>:<port>`; the dispatch routes match on it.
 pub const BACKEND_HEADER: &str = "x-gateway-backend";

@@ -51,7 +51,7 @@ impl HttpFilter for RouteMatch {
             for edit in edits
                 .into_iter()
                 .flatten()
-                .chain(decision.dispatch_edits(&router, &head))
+                .chain(decision.dispatch_edits(&head))
             {
                 edit_request(request, edit)?;
             }

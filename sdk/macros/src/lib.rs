@@ -6,7 +6,7 @@
 use proc_macro::{Delimiter, TokenStream, TokenTree};
 
 /// The callbacks that have an export of their own.
-const CALLBACKS: [&str; 9] = [
+const CALLBACKS: [&str; 10] = [
     "on_request_headers",
     "on_request_body",
     "on_request_trailers",
@@ -16,6 +16,7 @@ const CALLBACKS: [&str; 9] = [
     "on_http_call_response",
     "on_grpc_response",
     "on_log",
+    "on_tick",
 ];
 
 /// Makes a proxy-wasm module of the crate: put it on the one `impl HttpFilter for …` in it.

@@ -157,6 +157,14 @@ impl<F: HttpFilter> Dispatcher<F> {
         self.answered(host, answer, F::on_grpc_response);
     }
 
+    /// `proxy_on_tick`.
+    pub fn on_tick(&self, host: &dyn Host, root: u32) {
+        let config = self.roots.borrow().get(&root).and_then(Clone::clone);
+        if let Some(config) = config {
+            F::on_tick(&config, host);
+        }
+    }
+
     /// `proxy_on_log`.
     pub fn on_log(&self, host: &dyn Host, context: u32) {
         if let Some(mut filter) = self.take(context) {

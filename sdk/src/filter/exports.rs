@@ -119,6 +119,12 @@ macro_rules! proxy_wasm_export {
             DISPATCHER.with(|dispatcher| dispatcher.on_log(&WasmHost, context));
         }
     };
+    (on_tick) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_tick(root: u32) {
+            DISPATCHER.with(|dispatcher| dispatcher.on_tick(&WasmHost, root));
+        }
+    };
     (on_http_call_response) => {
         #[unsafe(no_mangle)]
         extern "C" fn proxy_on_http_call_response(

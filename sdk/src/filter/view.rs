@@ -133,15 +133,7 @@ impl<'h> Request<'h> {
     /// # Errors
     /// The host cannot answer.
     pub fn source_address(&self) -> Result<Option<IpAddr>, HostError> {
-        let address = self.host.property(&["source", "address"])?;
-        Ok(address.and_then(|bytes| {
-            let text = crate::request::without_port(&bytes);
-            let text = text
-                .strip_prefix(b"[")
-                .and_then(|text| text.strip_suffix(b"]"))
-                .unwrap_or(text);
-            std::str::from_utf8(text).ok()?.parse().ok()
-        }))
+        crate::host::source_address(self.host)
     }
 }
 

@@ -3,10 +3,12 @@
 use super::{
     BufferType, Buffers, Callouts, Clock, GrpcCall, Headers, HostError, HttpCall, Log, LogLevel,
     MapType, MetricType, Metrics, Pairs, Properties, Random, SharedData, Status, StreamControl,
+    Timer,
 };
 use crate::reply::Reply;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 type Shared = BTreeMap<Vec<u8>, (Vec<u8>, u32)>;
@@ -21,6 +23,8 @@ type Shared = BTreeMap<Vec<u8>, (Vec<u8>, u32)>;
 /// ```
 #[derive(Debug, Default)]
 pub struct MockHost {
+    /// The period of the timer.
+    pub tick: Cell<Duration>,
     /// The header maps.
     pub maps: RefCell<BTreeMap<MapType, Entries>>,
     /// The buffers.
@@ -205,6 +209,13 @@ impl SharedData for MockHost {
 impl Clock for MockHost {
     fn now(&self) -> Result<u64, HostError> {
         Ok(self.time.get())
+    }
+}
+
+impl Timer for MockHost {
+    fn set_tick(&self, period: Duration) -> Result<(), HostError> {
+        self.tick.set(period);
+        Ok(())
     }
 }
 

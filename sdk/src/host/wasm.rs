@@ -3,11 +3,13 @@
 use super::{
     BufferType, Buffers, Callouts, Clock, GrpcCall, Headers, HostError, HttpCall, Log, LogLevel,
     MapType, MetricType, Metrics, Pairs, Properties, Random, SharedData, Status, StreamControl,
+    Timer,
 };
 use crate::header::{is_value, is_writable_name};
 use crate::reply::Reply;
 use std::cell::Cell;
 use std::ptr::{null, null_mut};
+use std::time::Duration;
 
 /// The proxy that runs this module.
 #[derive(Debug, Clone, Copy)]
@@ -197,6 +199,15 @@ impl Clock for WasmHost {
     }
 }
 
+impl Timer for WasmHost {
+    fn set_tick(&self, period: Duration) -> Result<(), HostError> {
+        // SAFETY: no pointer is passed.
+        checked("proxy_set_tick_period_milliseconds", unsafe {
+            raw::proxy_set_tick_period_milliseconds(milliseconds(period))
+        })
+    }
+}
+
 thread_local! {
     /// The state of the generator: nothing of a configuration, so that it may outlive one.
     static SEED: Cell<Option<u64>> = const { Cell::new(None) };
@@ -302,7 +313,7 @@ impl Callouts for WasmHost {
     }
 }
 
-fn milliseconds(timeout: std::time::Duration) -> u32 {
+fn milliseconds(timeout: Duration) -> u32 {
     u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)
 }
 

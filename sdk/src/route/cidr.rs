@@ -1,7 +1,8 @@
 //! Networks that a client's address can lie in.
 
 use super::error::InvalidMatch;
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// A network: an address and the number of its leading bits that count.
@@ -30,6 +31,27 @@ impl Cidr {
             }
             _ => false,
         }
+    }
+}
+
+impl fmt::Display for Cidr {
+    /// `10.0.0.0/8`: bits that do not count are zero.
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        let network: IpAddr = match self.address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX
+                    .checked_shl(32u32.saturating_sub(self.bits))
+                    .unwrap_or(0);
+                Ipv4Addr::from_bits(address.to_bits() & mask).into()
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX
+                    .checked_shl(128u32.saturating_sub(self.bits))
+                    .unwrap_or(0);
+                Ipv6Addr::from_bits(address.to_bits() & mask).into()
+            }
+        };
+        write!(formatter, "{network}/{}", self.bits)
     }
 }
 
@@ -79,6 +101,18 @@ mod tests {
                 inside,
                 "{cidr} {address}"
             );
+        }
+    }
+
+    #[test]
+    fn networks_are_written_without_host_bits() {
+        for (cidr, written) in [
+            ("10.1.2.3/8", "10.0.0.0/8"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+            ("192.0.2.1", "192.0.2.1/32"),
+            ("2001:DB8::1/32", "2001:db8::/32"),
+        ] {
+            assert_eq!(cidr.parse::<Cidr>().unwrap().to_string(), written);
         }
     }
 

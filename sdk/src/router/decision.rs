@@ -4,13 +4,15 @@ use super::{BACKEND_HEADER, HOST_HEADER, Listener, ROUTE_HEADER, Router, Rule};
 use crate::action::{Actions, Cors, CorsHeaders, HeaderEdit, OwnAnswer};
 use crate::reply::Reply;
 use crate::request::RequestHead;
-use crate::route::Entry;
+use crate::route::{Entry, Hostname};
 
 /// What is done with a request.
 #[derive(Debug)]
 pub struct Decision<'r> {
     /// The rule and the backend that were chosen, if a rule matched.
     pub applied: Option<Applied>,
+    /// What [`ROUTE_HEADER`] says of a forwarded request; empty otherwise.
+    pub route: String,
     /// Answer or forward.
     pub outcome: Outcome<'r>,
     /// Cross-origin headers for the response.
@@ -77,6 +79,7 @@ impl Router {
                     rule,
                     backend: None,
                 }),
+                route: String::new(),
                 outcome: Outcome::Reply(cors.preflight(head)),
                 cors: CorsHeaders::new(),
             })
@@ -99,6 +102,10 @@ impl Router {
                 rule: entry.policy,
                 backend,
             }),
+            route: match outcome {
+                Outcome::Reply(_) => String::new(),
+                Outcome::Forward { .. } => route_name(rule, entry),
+            },
             outcome,
             cors: cors
                 .map(|cors| cors.response_headers(head))
@@ -128,7 +135,6 @@ impl Decision<'_> {
     /// them is overwritten or removed.
     pub fn dispatch_edits<'e>(
         &'e self,
-        router: &'e Router,
         head: &RequestHead,
     ) -> impl Iterator<Item = HeaderEdit<'e>> {
         let edits = match &self.outcome {
@@ -139,12 +145,10 @@ impl Decision<'_> {
                 let name = HOST_HEADER.as_bytes();
                 let forged = head.values(name).next().map(|_| HeaderEdit::Remove(name));
                 let host = hostname.map(|host| HeaderEdit::Set(name, host.as_bytes()));
-                let route = self
-                    .applied
-                    .map_or("", |applied| router.route_name(applied));
+                let route = self.route.as_bytes();
                 [
                     host.or(forged),
-                    Some(HeaderEdit::Set(ROUTE_HEADER.as_bytes(), route.as_bytes())),
+                    Some(HeaderEdit::Set(ROUTE_HEADER.as_bytes(), route)),
                     Some(HeaderEdit::Set(
                         BACKEND_HEADER.as_bytes(),
                         backend.as_bytes(),
@@ -160,6 +164,7 @@ impl Decision<'_> {
     fn no_match() -> Self {
         Decision {
             applied: None,
+            route: String::new(),
             outcome: Outcome::Reply(Reply::new(404)),
             cors: CorsHeaders::new(),
         }
@@ -173,6 +178,19 @@ impl Rule {
             .chain(own)
             .find_map(|actions| actions.cors.as_ref())
     }
+}
+
+/// Envoy Gateway writes the dots of a host as underscores, and no host as `*`.
+fn route_name(rule: &Rule, entry: &Entry<u32>) -> String {
+    let (_, order) = entry.tie.order;
+    let (star, host) = match &entry.hostname {
+        Hostname::Any => ("*", ""),
+        Hostname::Wildcard(suffix) => ("*", &**suffix),
+        Hostname::Exact(name) => ("", &**name),
+    };
+    let mut name = format!("{}/match/{order}/{star}", rule.route);
+    name.extend(host.chars().map(|c| if c == '.' { '_' } else { c }));
+    name
 }
 
 fn own_answer(

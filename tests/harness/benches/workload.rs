@@ -126,7 +126,7 @@ impl Shape {
     }
 }
 
-/// What [`Shape::configuration`]'s rule of that number is called in `x-gateway-route`.
+/// How `x-gateway-route` begins for [`Shape::configuration`]'s rule of that number.
 pub fn route_name(route: usize) -> String {
     format!("httproute/shop/route-{route}/rule/0")
 }

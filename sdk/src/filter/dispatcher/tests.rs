@@ -62,6 +62,10 @@ impl HttpFilter for Probe {
         }
     }
 
+    fn on_tick(config: &Config, host: &dyn Host) {
+        host.log(LogLevel::Debug, &config.value);
+    }
+
     fn on_log(&mut self, request: &Request) {
         request.host().log(LogLevel::Debug, "end");
     }
@@ -106,6 +110,19 @@ fn started(host: &MockHost) -> Dispatcher<Probe> {
 fn logged(host: &MockHost) -> Vec<String> {
     let logs = host.logs.take();
     logs.into_iter().map(|(_, message)| message).collect()
+}
+
+#[test]
+fn each_configuration_ticks_for_itself() {
+    let host = MockHost::default();
+    let dispatcher = started(&host);
+    assert!(configure(&dispatcher, &host, 3, r#"{"value": "two"}"#));
+    for root in [1, 3, 5] {
+        dispatcher.on_tick(&host, root);
+    }
+    dispatcher.on_delete(1);
+    dispatcher.on_tick(&host, 1);
+    assert_eq!(logged(&host), ["one", "two"]);
 }
 
 #[test]

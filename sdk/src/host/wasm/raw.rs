@@ -4,6 +4,7 @@
 unsafe extern "C" {
     pub(super) fn proxy_log(level: u32, data: *const u8, size: usize) -> u32;
     pub(super) fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    pub(super) fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     pub(super) fn proxy_get_property(
         path: *const u8,
         size: usize,

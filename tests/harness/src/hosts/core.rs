@@ -101,7 +101,7 @@ impl Core {
             .applied
             .into_iter()
             .flat_map(|applied| self.router.request_edits(applied))
-            .chain(decision.dispatch_edits(&self.router, head))
+            .chain(decision.dispatch_edits(head))
         {
             apply(&mut headers, edit);
         }

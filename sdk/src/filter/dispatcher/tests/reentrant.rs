@@ -4,9 +4,11 @@ use crate::host::mock::MockHost;
 use crate::host::{
     BufferType, Buffers, Callouts, Clock, GrpcCall, Headers, Host, HostError, HttpCall, Log,
     LogLevel, MapType, MetricType, Metrics, Pairs, Properties, Random, SharedData, StreamControl,
+    Timer,
 };
 use crate::reply::Reply;
 use std::cell::Cell;
+use std::time::Duration;
 
 /// What happens in the middle of the hostcall of that name.
 type Meanwhile<'a> = dyn Fn(&str, &dyn Host) + 'a;
@@ -71,6 +73,9 @@ hostcalls! {
     }
     Clock {
         now() -> Result<u64, HostError>;
+    }
+    Timer {
+        set_tick(period: Duration) -> Result<(), HostError>;
     }
     Random {
         draw() -> u64;
