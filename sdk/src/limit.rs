@@ -1,4 +1,6 @@
 //! Limits: which requests count, under which key, and whether there is room.
 
 pub mod bucket;
+pub mod key_table;
+pub mod sets;
 pub mod spec;

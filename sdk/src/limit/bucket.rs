@@ -31,7 +31,8 @@ const FINEST: u64 = 64;
 /// How far the ticks of a full bucket may reach: half of what is read as being ahead.
 const REACH: u64 = 1 << 62;
 
-const SECOND: u64 = 1_000_000_000;
+/// In nanoseconds.
+pub(super) const SECOND: u64 = 1_000_000_000;
 
 /// The longest time that a bucket may take to fill, in nanoseconds: 50 years. Two ticks to the nanosecond
 /// still fit then.
@@ -64,6 +65,8 @@ pub struct Rate {
     cost: u64,
     /// Ticks of `burst` requests.
     capacity: u64,
+    /// Ticks of a second, rounded up.
+    second: u64,
     /// Tells this rate's states from those of others.
     tag: u64,
 }
@@ -110,6 +113,7 @@ impl Rate {
             per,
             cost,
             capacity: u64::from(burst).saturating_mul(cost),
+            second: (u128::from(SECOND) * u128::from(ticks)).div_ceil(per.into()) as u64,
             tag: u64::from(requests) << 16 | (unit as u64) << 8 | finest,
         })
     }
@@ -138,16 +142,15 @@ impl Rate {
     /// Takes `cost` requests at the time `now`, in nanoseconds since 1970, if the bucket has them;
     /// without a state it is full. A cost of 0 only looks. A refusal takes nothing.
     pub fn spend(&self, state: Option<u64>, now: u64, cost: u32) -> Spent {
-        let mended = state.and_then(|state| self.mended(state, now));
-        let held = mended
-            .or(state)
-            .map_or(0, |state| self.ahead(state, self.time(now)));
+        let time = self.time(now);
+        let mended = state.and_then(|state| self.mended_at(time, state));
+        let held = mended.or(state).map_or(0, |state| ahead(state, time));
         // Neither addend reaches beyond 2⁶² and a second's ticks, unless the cost is more than the burst.
         let after = held.saturating_add(u64::from(cost).saturating_mul(self.cost));
         let possible = cost <= self.burst;
         let admitted = possible && after <= self.capacity;
         let (held, state) = match admitted && cost > 0 {
-            true => (after, Some(self.time(now).wrapping_add(after))),
+            true => (after, Some(time.wrapping_add(after))),
             false => (held, mended),
         };
         let remaining = self.capacity.saturating_sub(held) / self.cost;
@@ -170,17 +173,19 @@ impl Rate {
     /// Whether the bucket is full, so that its state can be forgotten. Workers whose clocks were
     /// read earlier may still come: ask for a time a second ago.
     pub fn is_full(&self, state: u64, now: u64) -> bool {
-        self.ahead(state, self.time(now)) == 0
+        ahead(state, self.time(now)) == 0
     }
 
     /// What to keep instead of a state that is more than a second further ahead than an empty bucket:
     /// the clock was set back, and the client is not to wait until it has caught up. The bucket
     /// counts as empty now.
     pub fn mended(&self, state: u64, now: u64) -> Option<u64> {
-        let time = self.time(now);
-        let second = (u128::from(SECOND) * u128::from(self.ticks)).div_ceil(u128::from(self.per));
-        let excess = self.ahead(state, time).saturating_sub(self.capacity);
-        (u128::from(excess) > second).then(|| time.wrapping_add(self.capacity))
+        self.mended_at(self.time(now), state)
+    }
+
+    fn mended_at(&self, time: u64, state: u64) -> Option<u64> {
+        let excess = ahead(state, time).saturating_sub(self.capacity);
+        (excess > self.second).then(|| time.wrapping_add(self.capacity))
     }
 
     /// Nanoseconds in ticks, modulo 2⁶⁴.
@@ -189,11 +194,6 @@ impl Rate {
             return now.wrapping_mul(self.ticks);
         }
         (u128::from(now) * u128::from(self.ticks) / u128::from(self.per)) as u64
-    }
-
-    /// By how many ticks a state lies in the future, 0 if it does not.
-    fn ahead(&self, state: u64, time: u64) -> u64 {
-        u64::try_from(state.wrapping_sub(time).cast_signed()).unwrap_or(0)
     }
 
     /// The shortest time after which `ticks` have passed.
@@ -205,6 +205,11 @@ impl Rate {
         let then = ((time + u128::from(ticks)) * u128::from(self.per)).div_ceil(self.ticks.into());
         Duration::from_nanos(u64::try_from(then - u128::from(now)).unwrap_or(u64::MAX))
     }
+}
+
+/// By how many ticks a state lies in the future, 0 if it does not.
+fn ahead(state: u64, time: u64) -> u64 {
+    u64::try_from(state.wrapping_sub(time).cast_signed()).unwrap_or(0)
 }
 
 /// Ticks to how many nanoseconds, and to one request; `finest` ticks to the nanosecond at most.
