@@ -1,12 +1,26 @@
 //! Limits: which requests count, under which key, and whether there is room.
 
 mod bucket;
+mod hand_over;
+mod headers;
 mod key;
 mod key_table;
+mod lease;
+mod limiter;
+mod metrics;
+mod policy;
+mod protobuf;
+pub mod rls;
+mod rule;
 mod selector;
+mod service;
 mod sets;
 pub mod spec;
+mod target;
 
 pub use bucket::{InvalidLimit, Rate, Spent};
+pub use hand_over::{HandOver, Trusted};
+pub use headers::AnswerHeader;
 pub use key_table::{Charged, KeyTable};
+pub use limiter::{Asked, Limiter, Pass, Verdict};
 pub use sets::Seed;

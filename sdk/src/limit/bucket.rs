@@ -42,13 +42,13 @@ const LONGEST: u64 = 50 * 365 * 86_400 * SECOND;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidLimit {
     /// No request would ever pass.
-    #[error("requests: must be at least 1")]
+    #[error("at least 1, or no request would ever pass")]
     Requests,
     /// No request would ever pass.
-    #[error("burst: must be at least 1")]
+    #[error("at least 1, or no request would ever pass")]
     Burst,
     /// Not a limit in time any more.
-    #[error("burst: would take more than 50 years to be available again")]
+    #[error("so many at once would take more than 50 years to be available again")]
     Slow,
 }
 
@@ -116,6 +116,11 @@ impl Rate {
             second: (u128::from(SECOND) * u128::from(ticks)).div_ceil(per.into()) as u64,
             tag: u64::from(requests) << 16 | (unit as u64) << 8 | finest,
         })
+    }
+
+    /// Requests a second: the smaller, the stricter.
+    pub fn per_second(&self) -> f64 {
+        f64::from(self.requests) / f64::from(self.unit.seconds())
     }
 
     /// Requests in each unit.

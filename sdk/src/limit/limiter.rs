@@ -1,0 +1,522 @@
+//! From a request to a verdict.
+
+use super::hand_over::HandOver;
+use super::headers::{AnswerHeader, Figures, lines, seconds};
+use super::key::Subject;
+use super::lease::{Answer, Leases, Taken};
+use super::metrics::count;
+use super::policy::{Place, Policy};
+use super::rls::{METHOD, SERVICE};
+use super::rule::Context;
+use super::service::{Answered, Charge, Service, leased, read, remembered};
+use super::sets::Seed;
+use super::spec::{PolicySpec, RateLimitFilterSpec, ReplySpec, RouteFrom};
+use super::target::Targets;
+use crate::header::{is_token, is_value};
+use crate::host::{GrpcCall, Host, HostError};
+use crate::reply::Reply;
+use crate::request::RequestHead;
+use crate::route::InvalidConfig;
+use crate::router::ROUTE_HEADER;
+use std::time::Duration;
+
+/// How often what was counted is reported.
+const TICK: Duration = Duration::from_secs(1);
+/// Keys that a local rule counts one by one, unless configured.
+const MAX_KEYS: u32 = 10_000;
+
+/// The compiled configuration of the `rate-limit` filter.
+///
+/// All that it remembers of requests is in shared data, so that the workers of an Envoy count
+/// together and an update of the configuration goes on counting.
+#[derive(Debug)]
+pub struct Limiter {
+    route_from: RouteFrom,
+    listeners: Vec<Box<str>>,
+    targets: Targets,
+    policies: Vec<Policy>,
+    needs_place: bool,
+    service: Option<Service>,
+    refusal: Refusal,
+    hand_over: Option<HandOver>,
+}
+
+/// What is done with a request.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It goes on.
+    Pass(Pass),
+    /// It is answered.
+    Refuse(Reply),
+    /// The service has to be asked: make [`Asked::call`] and give its answer to
+    /// [`Limiter::answered`].
+    Ask(Asked),
+}
+
+/// What a request that goes on takes along.
+#[derive(Debug, Default)]
+pub struct Pass {
+    /// For the request.
+    pub request_headers: Vec<AnswerHeader>,
+    /// For its response.
+    pub response_headers: Vec<AnswerHeader>,
+    /// What its response will be charged to.
+    after: Vec<Charge>,
+    policy: usize,
+}
+
+/// A question under way.
+#[derive(Debug)]
+pub struct Asked {
+    progress: Progress,
+    /// What this call is about, and for how many such requests.
+    charges: Vec<Charge>,
+    times: u32,
+    message: Vec<u8>,
+    /// When the question was put, in nanoseconds since 1970.
+    sent: u64,
+}
+
+/// How far a request has come.
+#[derive(Debug)]
+struct Progress {
+    policy: usize,
+    /// What is still to be asked.
+    rest: Vec<Charge>,
+    local: Option<Figures>,
+    figures: Vec<Figures>,
+    pass: Pass,
+}
+
+/// What a refused client is answered.
+#[derive(Debug)]
+struct Refusal {
+    reply: Reply,
+    has_body: bool,
+    envoy_header: bool,
+}
+
+impl Limiter {
+    /// Compiles a configuration. The host is asked for metrics, for a tick, and for the seed that
+    /// all workers of an Envoy share.
+    ///
+    /// # Errors
+    /// The first value that is wrong, with its path: `policies[0].rateLimit.local.rules[1].limit`.
+    pub fn new(spec: &RateLimitFilterSpec, host: &dyn Host) -> Result<Self, InvalidConfig> {
+        let unusable = |error: HostError| InvalidConfig::new("", error);
+        let seed = Seed::agreed(host, || host.draw()).map_err(unusable)?;
+        host.set_tick(TICK).map_err(unusable)?;
+        let mut policies = Vec::with_capacity(spec.policies.len());
+        for (at, policy) in spec.policies.iter().enumerate() {
+            let context = Context {
+                policy: &policy.name,
+                max_keys: spec.max_keys.unwrap_or(MAX_KEYS),
+                seed,
+                host,
+            };
+            let compiled =
+                check_name(&spec.policies, at).and_then(|()| Policy::new(policy, &context));
+            policies.push(compiled.map_err(|error| error.within(format_args!("policies[{at}]")))?);
+        }
+        let max_keys = spec.max_keys.unwrap_or(MAX_KEYS);
+        let service = spec
+            .service
+            .as_ref()
+            .map(|service| Service::new(service, max_keys, seed));
+        let service = service
+            .transpose()
+            .map_err(|error| error.within("service"))?;
+        if service.is_none() && policies.iter().any(Policy::is_global) {
+            return Err(InvalidConfig::new(
+                "service",
+                "global limits need the rate limit service",
+            ));
+        }
+        if spec.max_keys == Some(0) {
+            return Err(InvalidConfig::new("maxKeys", "at least one key"));
+        }
+        let hand_over = spec.hand_over.as_ref().map(HandOver::new);
+        let targets = Targets::new(&spec.policies, &spec.listeners)?;
+        Ok(Limiter {
+            route_from: spec.route_from,
+            listeners: spec
+                .listeners
+                .iter()
+                .map(|name| name.as_str().into())
+                .collect(),
+            needs_place: targets.has_routes() || policies.iter().any(Policy::needs_place),
+            targets,
+            policies,
+            service,
+            refusal: Refusal::new(spec)?,
+            hand_over: hand_over
+                .transpose()
+                .map_err(|error| error.within("handOver"))?,
+        })
+    }
+
+    /// What Envoy Gateway's own limiter is to be handed, if anything.
+    pub fn hand_over(&self) -> Option<&HandOver> {
+        self.hand_over.as_ref()
+    }
+
+    /// Counts a request against its limits.
+    ///
+    /// # Errors
+    /// The host does not do what every host does.
+    pub fn check(&self, head: &RequestHead, host: &dyn Host) -> Result<Verdict, HostError> {
+        let place = self.place(head, host)?;
+        let found = self.targets.find(&place.route, place.listener);
+        let found = found.and_then(|at| Some((at as usize, self.policies.get(at as usize)?)));
+        let Some((at, policy)) = found else {
+            return Ok(Verdict::Pass(Pass::default()));
+        };
+        let subject = Subject::new(head, host);
+        let local = match policy.charge(&subject, &place, host.now()?, host)? {
+            Ok(figures) => figures,
+            Err(refused) => {
+                let figures = refused.figures.as_slice();
+                let reply = self
+                    .refusal
+                    .reply(figures, refused.retry_after, LOCAL_BODY, &[]);
+                return Ok(Verdict::Refuse(reply));
+            }
+        };
+        let mut progress = Progress {
+            policy: at,
+            rest: Vec::new(),
+            local,
+            figures: Vec::new(),
+            pass: Pass::default(),
+        };
+        if let Some(service) = self.service.as_ref().filter(|_| policy.is_global()) {
+            let listener = self.listener_name(&place);
+            progress.rest = service.charges(policy, &subject, &place, listener, host)?;
+            progress.pass.after = service.after(policy, &progress.rest);
+        }
+        self.go_on(progress, host)
+    }
+
+    /// What an answer of the service means: its message, or the gRPC status with which the call
+    /// ended.
+    ///
+    /// # Errors
+    /// The host does not do what every host does.
+    pub fn answered(
+        &self,
+        asked: Asked,
+        answer: Result<&[u8], u32>,
+        host: &dyn Host,
+    ) -> Result<Verdict, HostError> {
+        let policy = self.policies.get(asked.progress.policy);
+        let message = answer.ok().zip(policy);
+        let read = message.and_then(|(message, policy)| read(message, &asked.charges, policy));
+        let Some(answered) = read else {
+            return self.unanswered(asked, host);
+        };
+        self.keep(&asked, &answered, host)?;
+        self.decide(asked.progress, answered, host)
+    }
+
+    /// Remembers what an answer says of requests to come.
+    fn keep(&self, asked: &Asked, answered: &Answered, host: &dyn Host) -> Result<(), HostError> {
+        let Some((leases, (remaining, reset))) = self.leases(asked).zip(answered.room) else {
+            return Ok(());
+        };
+        let key = self.key(&asked.charges);
+        let answer = Answer {
+            sent: asked.sent,
+            remaining,
+            reset,
+        };
+        let now = host.now()?;
+        if answered.refused {
+            leases.refused(host, &key, now, answer)
+        } else {
+            leases.granted(host, &key, now, answer, asked.times, 1)
+        }
+    }
+
+    fn leases(&self, asked: &Asked) -> Option<&Leases> {
+        let policy = self.policies.get(asked.progress.policy)?;
+        self.service.as_ref()?.leases(&asked.charges, policy)
+    }
+
+    /// What stands for a question: its message.
+    fn key(&self, charges: &[Charge]) -> Vec<u8> {
+        let message = self
+            .service
+            .as_ref()
+            .map(|service| service.message(charges, 1));
+        message.unwrap_or_default()
+    }
+
+    fn decide(
+        &self,
+        mut progress: Progress,
+        answered: Answered,
+        host: &dyn Host,
+    ) -> Result<Verdict, HostError> {
+        self.report(progress.policy, &answered, host);
+        progress.figures.splice(0..0, answered.figures);
+        if answered.refused {
+            let figures = progress.figures.as_slice();
+            let (body, own) = (&answered.raw_body, &answered.response_headers);
+            let reply = self.refusal.reply(figures, answered.retry_after, body, own);
+            return Ok(Verdict::Refuse(reply));
+        }
+        progress
+            .pass
+            .request_headers
+            .extend(answered.request_headers);
+        progress
+            .pass
+            .response_headers
+            .extend(answered.response_headers);
+        self.go_on(progress, host)
+    }
+
+    /// The call could not be made or was not answered: pass or refuse, as configured.
+    fn unanswered(&self, asked: Asked, host: &dyn Host) -> Result<Verdict, HostError> {
+        let policy = self.policies.get(asked.progress.policy);
+        for charge in &asked.charges {
+            if let Some(global) = policy.and_then(|policy| policy.global.get(charge.rule)) {
+                count(host, global.rule.counters.errors);
+            }
+        }
+        if self
+            .service
+            .as_ref()
+            .is_some_and(|service| service.fail_closed)
+        {
+            return Ok(Verdict::Refuse(Reply::new(500)));
+        }
+        self.go_on(asked.progress, host)
+    }
+
+    /// Asks for the next charges, or lets the request pass where none are left.
+    fn go_on(&self, mut progress: Progress, host: &dyn Host) -> Result<Verdict, HostError> {
+        let (Some(service), Some(policy), false) = (
+            &self.service,
+            self.policies.get(progress.policy),
+            progress.rest.is_empty(),
+        ) else {
+            return Ok(Verdict::Pass(progress.passed()));
+        };
+        let charges = service.next_call(&mut progress.rest);
+        let mut times = 1;
+        let mut sent = 0;
+        if let Some(leases) = service.leases(&charges, policy) {
+            sent = host.now()?;
+            match leases.take(host, &self.key(&charges), sent, 1)? {
+                Taken::Leased => return self.decide(progress, leased(&charges), host),
+                Taken::Refused { until } => {
+                    return self.decide(progress, remembered(&charges, until, sent), host);
+                }
+                Taken::Ask { hits } => times = hits,
+            }
+        }
+        Ok(Verdict::Ask(Asked {
+            message: service.message(&charges, times),
+            progress,
+            charges,
+            times,
+            sent,
+        }))
+    }
+
+    fn report(&self, at: usize, answered: &Answered, host: &dyn Host) {
+        for (rule, has_room) in &answered.rules {
+            let Some(global) = self
+                .policies
+                .get(at)
+                .and_then(|policy| policy.global.get(*rule))
+            else {
+                continue;
+            };
+            let counters = &global.rule.counters;
+            match (has_room, global.rule.shadow) {
+                (true, _) => counters.allowed(),
+                (false, true) => count(host, counters.shadowed),
+                (false, false) => count(host, counters.limited),
+            }
+        }
+    }
+
+    /// Charges the response of a request that has passed; nobody waits for the answer.
+    pub fn charge_response(&self, pass: &Pass, host: &dyn Host) {
+        let (Some(service), Some(policy)) = (&self.service, self.policies.get(pass.policy)) else {
+            return;
+        };
+        let mut charges = service.response_charges(policy, &pass.after, host);
+        while !charges.is_empty() {
+            let message = service.message(&service.next_call(&mut charges), 1);
+            // The response has gone: a call that cannot be made changes nothing for it.
+            let _ = host.grpc_call(&call(service, &message));
+        }
+    }
+
+    /// The call that a question asks for.
+    pub fn call<'a>(&'a self, asked: &'a Asked) -> Option<GrpcCall<'a>> {
+        self.service
+            .as_ref()
+            .map(|service| call(service, &asked.message))
+    }
+
+    /// Reports what was counted since the last time.
+    pub fn flush(&self, host: &dyn Host) {
+        for counters in self.policies.iter().flat_map(Policy::counters) {
+            counters.flush(host);
+        }
+    }
+
+    fn place(&self, head: &RequestHead, host: &dyn Host) -> Result<Place, HostError> {
+        let mut place = Place::default();
+        if self.needs_place {
+            let route = match self.route_from {
+                RouteFrom::Header => {
+                    let mut values = head.values(ROUTE_HEADER.as_bytes());
+                    values.next().map(<[u8]>::to_vec)
+                }
+                RouteFrom::Envoy => host.property(&["xds", "route_name"])?,
+            };
+            place.route = String::from_utf8(route.unwrap_or_default()).unwrap_or_default();
+        }
+        if self.listeners.len() > 1 {
+            let host = host
+                .property(&["xds", "virtual_host_name"])?
+                .unwrap_or_default();
+            let name = host
+                .rsplitn(2, |&byte| byte == b'/')
+                .nth(1)
+                .unwrap_or_default();
+            let number = self
+                .listeners
+                .iter()
+                .position(|listener| listener.as_bytes() == name);
+            place.listener = number.and_then(|number| u16::try_from(number).ok());
+        }
+        Ok(place)
+    }
+
+    fn listener_name(&self, place: &Place) -> &str {
+        let at = place.listener.unwrap_or(0);
+        self.listeners.get(usize::from(at)).map_or("", |name| name)
+    }
+}
+
+/// Envoy's own local limiter says it.
+const LOCAL_BODY: &[u8] = b"local_rate_limited";
+
+fn call<'a>(service: &'a Service, message: &'a [u8]) -> GrpcCall<'a> {
+    GrpcCall {
+        cluster: &service.cluster,
+        service: SERVICE,
+        method: METHOD,
+        message,
+        timeout: service.timeout,
+    }
+}
+
+impl Progress {
+    /// The figures are those of the limit that binds: of the service unless a local one has less left.
+    fn passed(self) -> Pass {
+        let Progress {
+            policy,
+            local,
+            figures,
+            mut pass,
+            ..
+        } = self;
+        let least = figures.iter().map(|figures| figures.remaining).min();
+        let local = local.filter(|local| least.is_none_or(|least| local.remaining < least));
+        let binding = local
+            .as_ref()
+            .map_or(figures.as_slice(), std::slice::from_ref);
+        pass.response_headers.splice(0..0, lines(binding));
+        pass.policy = policy;
+        pass
+    }
+}
+
+/// Two policies of one name count together, so they have to say the same.
+fn check_name(policies: &[PolicySpec], at: usize) -> Result<(), InvalidConfig> {
+    let Some((policy, before)) = policies.get(..=at).and_then(<[_]>::split_last) else {
+        return Ok(());
+    };
+    if policy.name.is_empty() {
+        return Err(InvalidConfig::new("name", "the name is empty"));
+    }
+    let differs = |other: &PolicySpec| {
+        other.name == policy.name
+            && (&other.rate_limit, &other.tiers) != (&policy.rate_limit, &policy.tiers)
+    };
+    if before.iter().any(differs) {
+        let reason = format_args!(
+            "another policy is named `{}` and has other limits",
+            policy.name
+        );
+        return Err(InvalidConfig::new("name", reason));
+    }
+    Ok(())
+}
+
+impl Refusal {
+    fn new(spec: &RateLimitFilterSpec) -> Result<Self, InvalidConfig> {
+        let default = ReplySpec::default();
+        let reply = spec.reply.as_ref().unwrap_or(&default);
+        let status = reply.status.unwrap_or(429);
+        if !(400..=599).contains(&status) {
+            let reason = format_args!("{status}: a refusal is 400 to 599");
+            return Err(InvalidConfig::new("reply.status", reason));
+        }
+        let mut answer = Reply::new(status);
+        for (at, header) in reply.headers.iter().enumerate() {
+            if !is_token(header.name.as_bytes()) || !is_value(header.value.as_bytes()) {
+                let reason = format_args!("`{}`: not a header that can be sent", header.name);
+                return Err(InvalidConfig::new(
+                    format_args!("reply.headers[{at}]"),
+                    reason,
+                ));
+            }
+            answer = answer.header(header.name.to_ascii_lowercase(), header.value.as_str());
+        }
+        answer.content_type = reply.content_type.as_deref().map(Into::into);
+        answer.body = reply.body.clone().unwrap_or_default().into_bytes();
+        // RESOURCE_EXHAUSTED; Envoy itself would make UNAVAILABLE of a 429.
+        answer.grpc_status = Some(8);
+        Ok(Refusal {
+            reply: answer,
+            has_body: reply.body.is_some(),
+            envoy_header: spec.enable_envoy_headers,
+        })
+    }
+
+    /// The answer to a refused client. What the service or Envoy says in the body gives way to a
+    /// configured body.
+    fn reply(
+        &self,
+        figures: &[Figures],
+        retry_after: Option<Duration>,
+        body: &[u8],
+        own: &[AnswerHeader],
+    ) -> Reply {
+        let mut reply = self.reply.clone();
+        if !self.has_body {
+            reply.body = body.to_vec();
+        }
+        for header in lines(figures).into_iter().chain(own.iter().cloned()) {
+            reply = reply.header(String::from(header.name), header.value);
+        }
+        if let Some(wait) = retry_after {
+            reply = reply.header("retry-after", seconds(wait).max(1).to_string());
+        }
+        if self.envoy_header {
+            reply = reply.header("x-envoy-ratelimited", "true");
+        }
+        reply
+    }
+}
+
+#[cfg(test)]
+mod tests;

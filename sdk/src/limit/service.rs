@@ -1,0 +1,466 @@
+//! Limits that the rate limit service counts: the question, and what its answer means.
+
+use super::headers::{AnswerHeader, Figures};
+use super::key::Subject;
+use super::lease::{Leases, MOST_HITS};
+use super::policy::{Global, Place, Policy};
+use super::rls::{
+    Code, DescriptorStatus, HeaderValue, RateLimitDescriptor, RateLimitRequest, RateLimitResponse,
+};
+use super::rule::{Quota, Who, metadata_number};
+use super::sets::Seed;
+use super::spec::{ServiceSpec, Unit};
+use crate::header::{is_token, is_value};
+use crate::host::{HostError, Properties};
+use crate::route::InvalidConfig;
+use std::time::Duration;
+
+/// The service, and how it is asked.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) cluster: Box<str>,
+    domain: Option<String>,
+    entries: Vec<(String, String)>,
+    pub(super) timeout: Duration,
+    pub(super) fail_closed: bool,
+    /// Hits taken in advance and refusals remembered, where either is wanted.
+    leases: Option<Leases>,
+}
+
+/// A limit that a request falls under.
+#[derive(Debug, Clone)]
+pub(super) struct Charge {
+    /// Envoy Gateway's domain: that of the listener or, if it is shared, the policy's name.
+    domain: String,
+    /// Index of the rule in its policy.
+    pub(super) rule: usize,
+    descriptor: RateLimitDescriptor,
+}
+
+/// What the service says of some charges.
+#[derive(Debug, Default)]
+pub(super) struct Answered {
+    /// Indices of rules, and whether there is room.
+    pub(super) rules: Vec<(usize, bool)>,
+    pub(super) refused: bool,
+    pub(super) figures: Vec<Figures>,
+    pub(super) retry_after: Option<Duration>,
+    /// For how many more such requests there is room, and until when.
+    pub(super) room: Option<(u32, Duration)>,
+    pub(super) raw_body: Vec<u8>,
+    pub(super) request_headers: Vec<AnswerHeader>,
+    pub(super) response_headers: Vec<AnswerHeader>,
+}
+
+impl Service {
+    pub(super) fn new(
+        spec: &ServiceSpec,
+        max_keys: u32,
+        seed: Seed,
+    ) -> Result<Self, InvalidConfig> {
+        if spec.cluster.is_empty() {
+            return Err(InvalidConfig::new("cluster", "the name is empty"));
+        }
+        if spec.domain.as_deref() == Some("") {
+            return Err(InvalidConfig::new(
+                "domain",
+                "the service refuses an empty domain",
+            ));
+        }
+        let timeout = spec
+            .timeout
+            .as_deref()
+            .map(|text| duration(text, "timeout"));
+        let entry = |entry: &super::spec::EntrySpec| (entry.key.clone(), entry.value.clone());
+        let hits = spec.lease.map_or(1, |lease| lease.hits);
+        if spec.lease.is_some() && !(2..=MOST_HITS).contains(&hits) {
+            let reason = format_args!("{hits}: a lease is 2 to {MOST_HITS} hits");
+            return Err(InvalidConfig::new("lease.hits", reason));
+        }
+        let remember = spec.remember_refusals.as_deref();
+        let remember = remember
+            .map(|text| duration(text, "rememberRefusals"))
+            .transpose()?;
+        let leases = || {
+            Leases::new(
+                b"rate_limit/lease/",
+                max_keys,
+                seed,
+                hits,
+                remember.unwrap_or_default(),
+            )
+        };
+        Ok(Service {
+            leases: (spec.lease.is_some() || remember.is_some()).then(leases),
+            cluster: spec.cluster.as_str().into(),
+            domain: spec.domain.clone(),
+            entries: spec.entries.iter().map(entry).collect(),
+            timeout: timeout.transpose()?.unwrap_or(DEFAULT_TIMEOUT),
+            fail_closed: spec.fail_closed,
+        })
+    }
+
+    /// Every global limit that the request falls under; with `response` those that charge its
+    /// response, for what that costs.
+    pub(super) fn charges(
+        &self,
+        policy: &Policy,
+        subject: &Subject,
+        place: &Place,
+        listener: &str,
+        host: &dyn Properties,
+    ) -> Result<Vec<Charge>, HostError> {
+        let mut charges = Vec::new();
+        for (rule, global) in policy.global.iter().enumerate() {
+            let Some((quota, distinct)) = global.rule.select(subject)? else {
+                continue;
+            };
+            let domain = match &global.shared {
+                Some((policy, _)) => &**policy,
+                None => listener,
+            };
+            let mut entries = self.entries.clone();
+            if self.domain.is_some() {
+                entries.push(entry("domain", domain));
+            }
+            let name = global
+                .shared
+                .as_ref()
+                .map_or(place.route.as_str(), |(_, name)| name);
+            entries.push(entry(name, name));
+            entries.extend(global.entries(quota, &distinct));
+            charges.push(Charge {
+                domain: domain.to_owned(),
+                rule,
+                descriptor: RateLimitDescriptor {
+                    entries,
+                    limit: self.limit(quota, host)?,
+                    hits_addend: global.rule.cost.of(host)?.map(u64::from),
+                },
+            });
+        }
+        charges.sort_by(|a, b| a.domain.cmp(&b.domain));
+        Ok(charges)
+    }
+
+    /// The charges whose rules count the response too.
+    pub(super) fn after(&self, policy: &Policy, charges: &[Charge]) -> Vec<Charge> {
+        let counts = |charge: &&Charge| {
+            let global = policy.global.get(charge.rule);
+            global.is_some_and(|global| global.response.is_some())
+        };
+        charges.iter().filter(counts).cloned().collect()
+    }
+
+    /// The same for what the response costs, now that it is known.
+    pub(super) fn response_charges(
+        &self,
+        policy: &Policy,
+        after: &[Charge],
+        host: &dyn Properties,
+    ) -> Vec<Charge> {
+        let cost = |charge: &Charge| {
+            let cost = policy.global.get(charge.rule)?.response.as_ref()?;
+            cost.of(host).ok().flatten().filter(|cost| *cost > 0)
+        };
+        let priced = |charge: &Charge| {
+            let mut priced = charge.clone();
+            priced.descriptor.hits_addend = Some(cost(charge)?.into());
+            Some(priced)
+        };
+        after.iter().filter_map(priced).collect()
+    }
+
+    /// The limit to send along: what the request's metadata says, else the rule's own if the service
+    /// is not told the limits otherwise.
+    fn limit(
+        &self,
+        quota: &Quota,
+        host: &dyn Properties,
+    ) -> Result<Option<(u32, Unit)>, HostError> {
+        let from_metadata = match &quota.from_metadata {
+            Some(spec) => {
+                let path = [spec.namespace.as_str(), &spec.key, "requests_per_unit"];
+                let requests = metadata_number(host, &path)?;
+                let unit = [
+                    "metadata",
+                    "filter_metadata",
+                    &spec.namespace,
+                    &spec.key,
+                    "unit",
+                ];
+                let unit = host.property(&unit)?.and_then(|unit| unit_of(&unit));
+                requests.map(|requests| (requests, unit.unwrap_or(quota.unit)))
+            }
+            None => None,
+        };
+        let own = (quota.requests, quota.unit);
+        Ok(from_metadata.or(self.domain.is_some().then_some(own)))
+    }
+
+    /// The charges that are asked for in one call: with a domain of its own all of them, else those
+    /// of the first domain, as each of Envoy Gateway's domains has a filter of its own.
+    pub(super) fn next_call(&self, charges: &mut Vec<Charge>) -> Vec<Charge> {
+        let together = match (&self.domain, charges.first()) {
+            (None, Some(first)) => {
+                let domain = first.domain.clone();
+                charges
+                    .iter()
+                    .take_while(|charge| charge.domain == domain)
+                    .count()
+            }
+            _ => charges.len(),
+        };
+        charges.drain(..together.min(charges.len())).collect()
+    }
+
+    /// The leases for these charges: a limit in the shadow refuses nobody, and what costs nothing is
+    /// not to be had in advance.
+    pub(super) fn leases(&self, charges: &[Charge], policy: &Policy) -> Option<&Leases> {
+        let leased = |charge: &Charge| {
+            let global = policy.global.get(charge.rule);
+            charge.hits() > 0 && global.is_some_and(|global| !global.rule.shadow)
+        };
+        self.leases.as_ref().filter(|_| charges.iter().all(leased))
+    }
+
+    /// The message for charges of one call, each `times` over.
+    pub(super) fn message(&self, charges: &[Charge], times: u32) -> Vec<u8> {
+        let descriptor = |charge: &Charge| RateLimitDescriptor {
+            hits_addend: Some(charge.hits().saturating_mul(times.into())),
+            ..charge.descriptor.clone()
+        };
+        let domain = self
+            .domain
+            .clone()
+            .or_else(|| charges.first().map(|charge| charge.domain.clone()));
+        let request = RateLimitRequest {
+            domain: domain.unwrap_or_default(),
+            descriptors: charges.iter().map(descriptor).collect(),
+            hits_addend: 1,
+        };
+        request.encode()
+    }
+}
+
+impl Charge {
+    fn hits(&self) -> u64 {
+        self.descriptor.hits_addend.unwrap_or(1)
+    }
+
+    /// When the window ends in which the service counts it, if its limit was sent along.
+    fn window_end(&self, now: u64) -> Option<u64> {
+        let (_, unit) = self.descriptor.limit?;
+        let window = u64::from(unit.seconds()).saturating_mul(SECOND);
+        Some(
+            now.checked_div(window)?
+                .saturating_add(1)
+                .saturating_mul(window),
+        )
+    }
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A refusal that is remembered until then: what can still be told of it.
+pub(super) fn remembered(charges: &[Charge], until: u64, now: u64) -> Answered {
+    let ends = charges
+        .iter()
+        .map(|charge| charge.window_end(now).unwrap_or(until));
+    let end = ends.min().unwrap_or(until).max(until);
+    let wait = Duration::from_nanos(end.saturating_sub(now));
+    Answered {
+        rules: charges.iter().map(|charge| (charge.rule, false)).collect(),
+        refused: true,
+        retry_after: Some(wait),
+        ..Answered::default()
+    }
+}
+
+/// Hits of a lease: nothing is known of what is left, so no figures are told.
+pub(super) fn leased(charges: &[Charge]) -> Answered {
+    Answered {
+        rules: charges.iter().map(|charge| (charge.rule, true)).collect(),
+        ..Answered::default()
+    }
+}
+
+impl Global {
+    /// The entries after the name, as Envoy Gateway has them.
+    fn entries(
+        &self,
+        quota: &Quota,
+        distinct: &[std::borrow::Cow<'_, [u8]>],
+    ) -> Vec<(String, String)> {
+        let mut values = distinct
+            .iter()
+            .map(|value| String::from_utf8_lossy(value).into_owned());
+        let selector = match &self.rule.who {
+            Who::Selector(selector) => selector,
+            Who::Tiers(tiers) => {
+                let tier = quota.tier.as_deref().unwrap_or_default();
+                let client = values.next().unwrap_or_default();
+                return vec![entry(&tiers.name, tier), entry("client", &client)];
+            }
+        };
+        if selector.is_empty() {
+            let all = format!("rule-{}-match--1", self.number);
+            return vec![entry(&all, &all)];
+        }
+        let entries = selector
+            .conditions()
+            .iter()
+            .flat_map(|condition| &condition.entries);
+        entries
+            .map(|(key, value)| {
+                let value = value.as_deref().map(str::to_owned);
+                (
+                    key.to_string(),
+                    value.or_else(|| values.next()).unwrap_or_default(),
+                )
+            })
+            .collect()
+    }
+}
+
+/// Reads an answer to the charges of one call.
+///
+/// The service's own verdict is over all descriptors; as it knows of no shadow mode where limits are
+/// sent along, the statuses decide. An answer without a status for each descriptor is malformed.
+pub(super) fn read(message: &[u8], charges: &[Charge], policy: &Policy) -> Option<Answered> {
+    let response = RateLimitResponse::decode(message).ok()?;
+    if response.statuses.len() != charges.len() {
+        return None;
+    }
+    let mut answered = Answered {
+        raw_body: response.raw_body,
+        request_headers: added(&response.request_headers_to_add),
+        response_headers: added(&response.response_headers_to_add),
+        ..Answered::default()
+    };
+    let mut start = 0;
+    while let Some(first) = charges.get(start) {
+        let of_domain = charges.iter().zip(&response.statuses).skip(start);
+        let of_domain: Vec<_> = of_domain
+            .take_while(|(charge, _)| charge.domain == first.domain)
+            .collect();
+        start = start.saturating_add(of_domain.len());
+        for (charge, status) in &of_domain {
+            let Some(rule) = policy.global.get(charge.rule) else {
+                continue;
+            };
+            answered.rules.push((charge.rule, !is_over(status)));
+            if is_over(status) && !rule.rule.shadow {
+                answered.refused = true;
+                answered.retry_after = answered.retry_after.max(Some(status.duration_until_reset));
+            }
+            let hits = u32::try_from(charge.hits()).unwrap_or(u32::MAX);
+            let room = status.limit_remaining.checked_div(hits).unwrap_or(u32::MAX);
+            let (least, soonest) = answered.room.unwrap_or((u32::MAX, Duration::MAX));
+            if status.current_limit.is_some() {
+                answered.room = Some((least.min(room), soonest.min(status.duration_until_reset)));
+            }
+        }
+        let shown = |charge: &Charge| {
+            let rule = policy.global.get(charge.rule);
+            rule.is_some_and(|global| global.rule.headers.unwrap_or(policy.headers))
+        };
+        let statuses = of_domain
+            .iter()
+            .filter(|(charge, _)| shown(charge))
+            .map(|(_, status)| *status);
+        answered
+            .figures
+            .extend(figures(&statuses.collect::<Vec<_>>()));
+    }
+    // In Envoy Gateway each domain is a filter, and the last one sees the response first.
+    answered.figures.reverse();
+    Some(answered)
+}
+
+/// `x-ratelimit-limit: 3, 3;w=3600, 100;w=1;name="nm"`: the limit with the least left, then all of
+/// them (Envoy: `source/extensions/filters/http/ratelimit/ratelimit_headers.cc`).
+fn figures(statuses: &[&DescriptorStatus]) -> Option<Figures> {
+    let limited = || {
+        statuses
+            .iter()
+            .filter_map(|status| Some((status, status.current_limit.as_ref()?)))
+    };
+    let (least, limit) = limited().min_by_key(|(status, _)| status.limit_remaining)?;
+    let mut text = limit.requests_per_unit.to_string();
+    for (_, limit) in limited() {
+        let window = limit.unit.map_or(0, Unit::seconds);
+        text.push_str(&format!(", {};w={window}", limit.requests_per_unit));
+        if !limit.name.is_empty() {
+            text.push_str(&format!(";name=\"{}\"", limit.name));
+        }
+    }
+    Some(Figures {
+        limit: text,
+        remaining: least.limit_remaining.into(),
+        reset: least.duration_until_reset,
+    })
+}
+
+/// Headers that the service wants added; those that HTTP does not allow are passed over.
+fn added(headers: &[HeaderValue]) -> Vec<AnswerHeader> {
+    let sendable =
+        |header: &&HeaderValue| is_token(header.key.as_bytes()) && is_value(&header.value);
+    let header = |header: &HeaderValue| AnswerHeader {
+        name: header.key.to_ascii_lowercase().into(),
+        value: header.value.clone(),
+        add: true,
+    };
+    headers.iter().filter(sendable).map(header).collect()
+}
+
+fn entry(key: &str, value: &str) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
+
+fn is_over(status: &DescriptorStatus) -> bool {
+    status.code == Code::OverLimit
+}
+
+/// A unit's name in any case, as metadata has it.
+fn unit_of(name: &[u8]) -> Option<Unit> {
+    let names: [(&str, Unit); 7] = [
+        ("SECOND", Unit::Second),
+        ("MINUTE", Unit::Minute),
+        ("HOUR", Unit::Hour),
+        ("DAY", Unit::Day),
+        ("WEEK", Unit::Week),
+        ("MONTH", Unit::Month),
+        ("YEAR", Unit::Year),
+    ];
+    let known = names
+        .iter()
+        .find(|known| known.0.as_bytes().eq_ignore_ascii_case(name));
+    known.map(|known| known.1)
+}
+
+/// Envoy Gateway's default.
+const DEFAULT_TIMEOUT: Duration = Duration::from_millis(20);
+
+/// `20ms`, `1s`, `2m`, more than nothing.
+pub(super) fn duration(text: &str, field: &str) -> Result<Duration, InvalidConfig> {
+    let invalid = || {
+        InvalidConfig::new(
+            field,
+            format_args!("`{text}`: not a time as in 20ms, 1s or 2m"),
+        )
+    };
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).ok_or_else(invalid)?;
+    let milliseconds: u64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return Err(invalid()),
+    };
+    let number: u64 = number.parse().map_err(|_| invalid())?;
+    match number.saturating_mul(milliseconds) {
+        0 => Err(invalid()),
+        milliseconds => Ok(Duration::from_millis(milliseconds)),
+    }
+}
