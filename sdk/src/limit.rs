@@ -2,5 +2,6 @@
 
 pub mod bucket;
 pub mod key_table;
+pub mod lease;
 pub mod sets;
 pub mod spec;
