@@ -3,5 +3,7 @@
 pub mod bucket;
 pub mod key_table;
 pub mod lease;
+mod protobuf;
+pub mod rls;
 pub mod sets;
 pub mod spec;
