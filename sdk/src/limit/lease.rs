@@ -10,12 +10,12 @@
 //! show the same time. `duration_until_reset` is `unit − now % unit` in whole seconds, with `now` rounded
 //! down, so at most a second longer than the window. A lease ends that second earlier, counted from when
 //! the question was *sent*, and is over before the window is. A clock that is set back makes a lease
-//! longer; then the hits that are left, `hits − 1` at most, may be used in the next window.
+//! longer; then the hits that are left may be used in the next window.
 //!
-//! **Unused:** what is left of a lease when it ends, `hits − 1` for each Envoy, and what was asked for
-//! when there was less (the service counts a refused question): `hits` for each question. To ask
-//! for half of what remains at most makes both small near the limit. One Envoy, one request at a
-//! time, never asks for more than there is.
+//! **Unused:** what is left of a lease when it ends, `hits − 1` at most, and what was asked for when there
+//! was less (the service counts a refused question), `hits` at most: for each Envoy, if requests come one
+//! at a time. To ask for half of what remains at most makes both small near the limit, and an Envoy
+//! that has the limit for itself never asks for more than there is.
 //!
 //! A key of which nothing is known in this window is asked for by itself. So are requests that come
 //! while a lease is being asked for, until there is an answer: a lease is asked for once.

@@ -83,7 +83,7 @@ fn is_over(rate: &Rate, admitted: u64, from: u64, to: u64) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     /// A tick is an exact fraction of a request and of the unit, and a nanosecond at most.
     #[test]

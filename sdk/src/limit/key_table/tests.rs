@@ -85,6 +85,7 @@ proptest! {
 /// Threads that race admit what one alone would: at each point in time, after each key was tried more
 /// often than its bucket can bear, as much as the rate has brought since the last.
 #[test]
+#[cfg_attr(target_arch = "wasm32", ignore = "no threads")]
 fn racing_workers_admit_exactly_the_limit() {
     const KEYS: usize = 20;
     let (workers, table) = table(16);
@@ -119,6 +120,7 @@ fn racing_workers_admit_exactly_the_limit() {
 /// Threads that race with keys beyond the table's places: what is admitted of a key is never more
 /// than the limit.
 #[test]
+#[cfg_attr(target_arch = "wasm32", ignore = "no threads")]
 fn racing_workers_never_overrun_a_full_table() {
     const KEYS: u64 = 200;
     let (workers, table) = table(8);

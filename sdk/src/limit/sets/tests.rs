@@ -54,6 +54,7 @@ pub fn seed() -> Seed {
 }
 
 #[test]
+#[cfg_attr(target_arch = "wasm32", ignore = "no threads")]
 fn all_workers_have_the_seed_of_the_first() {
     let workers = Workers::default();
     let agree = |number: u64| Seed::agreed(&workers, || number).unwrap();
