@@ -1,5 +1,6 @@
 //! Limits: which requests count, under which key, and whether there is room.
 
+mod answer;
 mod bucket;
 mod hand_over;
 mod headers;
@@ -10,6 +11,7 @@ mod limiter;
 mod metrics;
 mod policy;
 mod protobuf;
+mod refusal;
 pub mod rls;
 mod rule;
 mod selector;

@@ -1,18 +1,19 @@
 //! From a request to a verdict.
 
+use super::answer::{Answered, leased, read, remembered};
 use super::hand_over::HandOver;
-use super::headers::{AnswerHeader, Figures, lines, seconds};
+use super::headers::{AnswerHeader, Figures, lines};
 use super::key::Subject;
 use super::lease::{Answer, Leases, Taken};
 use super::metrics::count;
 use super::policy::{Place, Policy};
+use super::refusal::Refusal;
 use super::rls::{METHOD, SERVICE};
 use super::rule::Context;
-use super::service::{Answered, Charge, Service, leased, read, remembered};
+use super::service::{Charge, Service};
 use super::sets::Seed;
-use super::spec::{PolicySpec, RateLimitFilterSpec, ReplySpec, RouteFrom};
+use super::spec::{PolicySpec, RateLimitFilterSpec, RouteFrom};
 use super::target::Targets;
-use crate::header::{is_token, is_value};
 use crate::host::{GrpcCall, Host, HostError};
 use crate::reply::Reply;
 use crate::request::RequestHead;
@@ -86,14 +87,6 @@ struct Progress {
     local: Option<Figures>,
     figures: Vec<Figures>,
     pass: Pass,
-}
-
-/// What a refused client is answered.
-#[derive(Debug)]
-struct Refusal {
-    reply: Reply,
-    has_body: bool,
-    envoy_header: bool,
 }
 
 impl Limiter {
@@ -459,63 +452,6 @@ fn check_name(policies: &[PolicySpec], at: usize) -> Result<(), InvalidConfig> {
         return Err(InvalidConfig::new("name", reason));
     }
     Ok(())
-}
-
-impl Refusal {
-    fn new(spec: &RateLimitFilterSpec) -> Result<Self, InvalidConfig> {
-        let default = ReplySpec::default();
-        let reply = spec.reply.as_ref().unwrap_or(&default);
-        let status = reply.status.unwrap_or(429);
-        if !(400..=599).contains(&status) {
-            let reason = format_args!("{status}: a refusal is 400 to 599");
-            return Err(InvalidConfig::new("reply.status", reason));
-        }
-        let mut answer = Reply::new(status);
-        for (at, header) in reply.headers.iter().enumerate() {
-            if !is_token(header.name.as_bytes()) || !is_value(header.value.as_bytes()) {
-                let reason = format_args!("`{}`: not a header that can be sent", header.name);
-                return Err(InvalidConfig::new(
-                    format_args!("reply.headers[{at}]"),
-                    reason,
-                ));
-            }
-            answer = answer.header(header.name.to_ascii_lowercase(), header.value.as_str());
-        }
-        answer.content_type = reply.content_type.as_deref().map(Into::into);
-        answer.body = reply.body.clone().unwrap_or_default().into_bytes();
-        // RESOURCE_EXHAUSTED; Envoy itself would make UNAVAILABLE of a 429.
-        answer.grpc_status = Some(8);
-        Ok(Refusal {
-            reply: answer,
-            has_body: reply.body.is_some(),
-            envoy_header: spec.enable_envoy_headers,
-        })
-    }
-
-    /// The answer to a refused client. What the service or Envoy says in the body gives way to a
-    /// configured body.
-    fn reply(
-        &self,
-        figures: &[Figures],
-        retry_after: Option<Duration>,
-        body: &[u8],
-        own: &[AnswerHeader],
-    ) -> Reply {
-        let mut reply = self.reply.clone();
-        if !self.has_body {
-            reply.body = body.to_vec();
-        }
-        for header in lines(figures).into_iter().chain(own.iter().cloned()) {
-            reply = reply.header(String::from(header.name), header.value);
-        }
-        if let Some(wait) = retry_after {
-            reply = reply.header("retry-after", seconds(wait).max(1).to_string());
-        }
-        if self.envoy_header {
-            reply = reply.header("x-envoy-ratelimited", "true");
-        }
-        reply
-    }
 }
 
 #[cfg(test)]

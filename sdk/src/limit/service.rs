@@ -1,16 +1,12 @@
 //! Limits that the rate limit service counts: the question, and what its answer means.
 
-use super::headers::{AnswerHeader, Figures};
 use super::key::Subject;
 use super::lease::{Leases, MOST_HITS};
 use super::policy::{Global, Place, Policy};
-use super::rls::{
-    Code, DescriptorStatus, HeaderValue, RateLimitDescriptor, RateLimitRequest, RateLimitResponse,
-};
+use super::rls::{RateLimitDescriptor, RateLimitRequest};
 use super::rule::{Quota, Who, metadata_number};
 use super::sets::Seed;
 use super::spec::{ServiceSpec, Unit};
-use crate::header::{is_token, is_value};
 use crate::host::{HostError, Properties};
 use crate::route::InvalidConfig;
 use std::time::Duration;
@@ -31,25 +27,10 @@ pub(super) struct Service {
 #[derive(Debug, Clone)]
 pub(super) struct Charge {
     /// Envoy Gateway's domain: that of the listener or, if it is shared, the policy's name.
-    domain: String,
+    pub(super) domain: String,
     /// Index of the rule in its policy.
     pub(super) rule: usize,
     descriptor: RateLimitDescriptor,
-}
-
-/// What the service says of some charges.
-#[derive(Debug, Default)]
-pub(super) struct Answered {
-    /// Indices of rules, and whether there is room.
-    pub(super) rules: Vec<(usize, bool)>,
-    pub(super) refused: bool,
-    pub(super) figures: Vec<Figures>,
-    pub(super) retry_after: Option<Duration>,
-    /// For how many more such requests there is room, and until when.
-    pub(super) room: Option<(u32, Duration)>,
-    pub(super) raw_body: Vec<u8>,
-    pub(super) request_headers: Vec<AnswerHeader>,
-    pub(super) response_headers: Vec<AnswerHeader>,
 }
 
 impl Service {
@@ -244,12 +225,12 @@ impl Service {
 }
 
 impl Charge {
-    fn hits(&self) -> u64 {
+    pub(super) fn hits(&self) -> u64 {
         self.descriptor.hits_addend.unwrap_or(1)
     }
 
     /// When the window ends in which the service counts it, if its limit was sent along.
-    fn window_end(&self, now: u64) -> Option<u64> {
+    pub(super) fn window_end(&self, now: u64) -> Option<u64> {
         let (_, unit) = self.descriptor.limit?;
         let window = u64::from(unit.seconds()).saturating_mul(SECOND);
         Some(
@@ -261,29 +242,6 @@ impl Charge {
 }
 
 const SECOND: u64 = 1_000_000_000;
-
-/// A refusal that is remembered until then: what can still be told of it.
-pub(super) fn remembered(charges: &[Charge], until: u64, now: u64) -> Answered {
-    let ends = charges
-        .iter()
-        .map(|charge| charge.window_end(now).unwrap_or(until));
-    let end = ends.min().unwrap_or(until).max(until);
-    let wait = Duration::from_nanos(end.saturating_sub(now));
-    Answered {
-        rules: charges.iter().map(|charge| (charge.rule, false)).collect(),
-        refused: true,
-        retry_after: Some(wait),
-        ..Answered::default()
-    }
-}
-
-/// Hits of a lease: nothing is known of what is left, so no figures are told.
-pub(super) fn leased(charges: &[Charge]) -> Answered {
-    Answered {
-        rules: charges.iter().map(|charge| (charge.rule, true)).collect(),
-        ..Answered::default()
-    }
-}
 
 impl Global {
     /// The entries after the name, as Envoy Gateway has them.
@@ -323,103 +281,8 @@ impl Global {
     }
 }
 
-/// Reads an answer to the charges of one call.
-///
-/// The service's own verdict is over all descriptors; as it knows of no shadow mode where limits are
-/// sent along, the statuses decide. An answer without a status for each descriptor is malformed.
-pub(super) fn read(message: &[u8], charges: &[Charge], policy: &Policy) -> Option<Answered> {
-    let response = RateLimitResponse::decode(message).ok()?;
-    if response.statuses.len() != charges.len() {
-        return None;
-    }
-    let mut answered = Answered {
-        raw_body: response.raw_body,
-        request_headers: added(&response.request_headers_to_add),
-        response_headers: added(&response.response_headers_to_add),
-        ..Answered::default()
-    };
-    let mut start = 0;
-    while let Some(first) = charges.get(start) {
-        let of_domain = charges.iter().zip(&response.statuses).skip(start);
-        let of_domain: Vec<_> = of_domain
-            .take_while(|(charge, _)| charge.domain == first.domain)
-            .collect();
-        start = start.saturating_add(of_domain.len());
-        for (charge, status) in &of_domain {
-            let Some(rule) = policy.global.get(charge.rule) else {
-                continue;
-            };
-            answered.rules.push((charge.rule, !is_over(status)));
-            if is_over(status) && !rule.rule.shadow {
-                answered.refused = true;
-                answered.retry_after = answered.retry_after.max(Some(status.duration_until_reset));
-            }
-            let hits = u32::try_from(charge.hits()).unwrap_or(u32::MAX);
-            let room = status.limit_remaining.checked_div(hits).unwrap_or(u32::MAX);
-            let (least, soonest) = answered.room.unwrap_or((u32::MAX, Duration::MAX));
-            if status.current_limit.is_some() {
-                answered.room = Some((least.min(room), soonest.min(status.duration_until_reset)));
-            }
-        }
-        let shown = |charge: &Charge| {
-            let rule = policy.global.get(charge.rule);
-            rule.is_some_and(|global| global.rule.headers.unwrap_or(policy.headers))
-        };
-        let statuses = of_domain
-            .iter()
-            .filter(|(charge, _)| shown(charge))
-            .map(|(_, status)| *status);
-        answered
-            .figures
-            .extend(figures(&statuses.collect::<Vec<_>>()));
-    }
-    // In Envoy Gateway each domain is a filter, and the last one sees the response first.
-    answered.figures.reverse();
-    Some(answered)
-}
-
-/// `x-ratelimit-limit: 3, 3;w=3600, 100;w=1;name="nm"`: the limit with the least left, then all of
-/// them (Envoy: `source/extensions/filters/http/ratelimit/ratelimit_headers.cc`).
-fn figures(statuses: &[&DescriptorStatus]) -> Option<Figures> {
-    let limited = || {
-        statuses
-            .iter()
-            .filter_map(|status| Some((status, status.current_limit.as_ref()?)))
-    };
-    let (least, limit) = limited().min_by_key(|(status, _)| status.limit_remaining)?;
-    let mut text = limit.requests_per_unit.to_string();
-    for (_, limit) in limited() {
-        let window = limit.unit.map_or(0, Unit::seconds);
-        text.push_str(&format!(", {};w={window}", limit.requests_per_unit));
-        if !limit.name.is_empty() {
-            text.push_str(&format!(";name=\"{}\"", limit.name));
-        }
-    }
-    Some(Figures {
-        limit: text,
-        remaining: least.limit_remaining.into(),
-        reset: least.duration_until_reset,
-    })
-}
-
-/// Headers that the service wants added; those that HTTP does not allow are passed over.
-fn added(headers: &[HeaderValue]) -> Vec<AnswerHeader> {
-    let sendable =
-        |header: &&HeaderValue| is_token(header.key.as_bytes()) && is_value(&header.value);
-    let header = |header: &HeaderValue| AnswerHeader {
-        name: header.key.to_ascii_lowercase().into(),
-        value: header.value.clone(),
-        add: true,
-    };
-    headers.iter().filter(sendable).map(header).collect()
-}
-
 fn entry(key: &str, value: &str) -> (String, String) {
     (key.to_owned(), value.to_owned())
-}
-
-fn is_over(status: &DescriptorStatus) -> bool {
-    status.code == Code::OverLimit
 }
 
 /// A unit's name in any case, as metadata has it.
