@@ -49,7 +49,7 @@ pub enum Verdict {
     Pass(Pass),
     /// It is answered.
     Refuse(Reply),
-    /// The service has to be asked: make [`Asked::call`] and give its answer to
+    /// The service has to be asked: make the call that [`Limiter::call`] gives and hand its answer to
     /// [`Limiter::answered`].
     Ask(Asked),
 }
