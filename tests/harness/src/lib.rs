@@ -18,4 +18,5 @@ pub mod proxy;
 pub mod report;
 pub mod runner;
 pub mod scenario;
+pub mod services;
 pub mod xds;
