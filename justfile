@@ -96,7 +96,7 @@ ratelimit-down:
     cd {{ ratelimit }} 2>/dev/null || exit 0
     # stop NAME COMMAND: by its process id, unless that is another's by now
     stop() {
-        pid=$(cat "$1.pid" 2>/dev/null) || return
+        pid=$(cat "$1.pid" 2>/dev/null) || return 0
         grep --quiet --no-messages "$2" "/proc/$pid/cmdline" && kill "$pid"
         rm "$1.pid"
     }

@@ -127,3 +127,65 @@ fn dispatch(backend: &Backend) -> Route {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
+    use serde_json::json;
+
+    use super::*;
+
+    fn gateway(rate_limit: Option<RateLimitFilterSpec>) -> GatewayBundle {
+        let manifests = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../scenarios/path-routing/manifests.yaml"
+        );
+        let manifests = gateway_bundle::load(&[manifests.into()]).unwrap();
+        let gateway = gateway_bundle::bundle(&manifests).gateways.remove(0);
+        GatewayBundle {
+            rate_limit,
+            ..gateway
+        }
+    }
+
+    fn limits(service: serde_json::Value) -> Option<RateLimitFilterSpec> {
+        serde_json::from_value(json!({"policies": [], "service": service})).unwrap()
+    }
+
+    fn made(gateway: &GatewayBundle) -> Proxy {
+        let modules = Modules {
+            route_match: "a.wasm".into(),
+            rate_limit: "b.wasm".into(),
+        };
+        let address = ([127, 0, 0, 1], 18_081).into();
+        proxy(
+            gateway,
+            &modules,
+            &[("ratelimit".to_owned(), address)].into(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn rate_limit_comes_behind_route_match() {
+        let names = |proxy: &Proxy| -> Vec<String> {
+            let filters = proxy.filters.iter();
+            filters.map(|filter| filter.name.clone()).collect()
+        };
+        assert_eq!(names(&made(&gateway(None))), ["route-match"]);
+        let limited = made(&gateway(limits(json!(null))));
+        assert_eq!(names(&limited), ["route-match", "rate-limit"]);
+        assert_eq!(limited.filters[1].configuration, r#"{"policies":[]}"#);
+        assert_eq!(limited.services, []);
+    }
+
+    #[test]
+    fn a_service_without_address_has_no_endpoint() {
+        let address = |cluster: &str| {
+            let limited = made(&gateway(limits(json!({"cluster": cluster}))));
+            limited.services[0].address
+        };
+        assert_eq!(address("ratelimit"), Some(([127, 0, 0, 1], 18_081).into()));
+        assert_eq!(address("elsewhere"), None);
+    }
+}

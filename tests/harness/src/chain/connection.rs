@@ -190,3 +190,30 @@ fn refuse(exchange: &Exchange, headers: &mut HeaderMap) -> Option<LocalReply> {
         Normalized::Invalid => Some(plain(400, "path_normalization_failed")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(forwarded: &[&str], trusted_hops: u32) -> String {
+        let mut headers = HeaderMap::new(MapKind::Request);
+        for line in forwarded {
+            headers.add(b"x-forwarded-for", line.as_bytes());
+        }
+        let client = forwarded_client(&headers, trusted_hops);
+        client.map_or("the peer".into(), |client| client.to_string())
+    }
+
+    #[test]
+    fn the_client_is_what_the_last_trusted_proxy_saw() {
+        let forwarded = ["203.0.113.7, 10.0.0.1 ,10.0.0.2"];
+        assert_eq!(source(&forwarded, 0), "the peer");
+        assert_eq!(source(&forwarded, 1), "10.0.0.2");
+        assert_eq!(source(&forwarded, 2), "10.0.0.1");
+        assert_eq!(source(&forwarded, 3), "203.0.113.7");
+        assert_eq!(source(&forwarded, 4), "the peer");
+        assert_eq!(source(&["2001:db8::1", "unknown"], 2), "2001:db8::1");
+        assert_eq!(source(&["2001:db8::1", "unknown"], 1), "the peer");
+        assert_eq!(source(&[], 1), "the peer");
+    }
+}

@@ -302,4 +302,21 @@ mod tests {
             json!({"path_separated_prefix": "/a", "headers": []})
         );
     }
+
+    #[test]
+    fn a_service_is_spoken_to_in_http2_and_may_have_no_endpoint() {
+        let at = |address| {
+            service(&ServiceCluster {
+                name: "ratelimit".into(),
+                address,
+            })
+        };
+        let listening = at(Some(([127, 0, 0, 1], 18_081).into()));
+        assert!(listening["typed_extension_protocol_options"].is_object());
+        let endpoints = |cluster: &Value| {
+            let endpoints = &cluster["load_assignment"]["endpoints"][0]["lb_endpoints"];
+            endpoints.as_array().unwrap().len()
+        };
+        assert_eq!((endpoints(&listening), endpoints(&at(None))), (1, 0));
+    }
 }
