@@ -30,8 +30,6 @@ use crate::xds::ServiceCluster;
 
 /// How long a call without deadline is waited for: a test that hangs tells nothing.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Envoy's own timer passed: what the embedded host reports for [`CalloutAnswer::Silence`], too.
-const DEADLINE_EXCEEDED: u32 = 4;
 
 type Sender = SendRequest<Full<Bytes>>;
 
@@ -122,7 +120,7 @@ impl ServiceClient {
             match timeout(deadline.unwrap_or(PATIENCE), server.exchange(request)).await {
                 Ok(answer) => answer,
                 Err(_) if deadline.is_none() => CalloutAnswer::Silence,
-                Err(_) => ended(DEADLINE_EXCEEDED, "upstream request timeout"),
+                Err(_) => ended(UNAVAILABLE, "upstream request timeout"),
             }
         })
     }

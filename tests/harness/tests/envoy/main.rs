@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod answers;
+mod calls;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
