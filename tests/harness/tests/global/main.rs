@@ -1,26 +1,7 @@
 //! Tests against a real rate limit service on a real Redis (`just ratelimit-tools`). Without them
 //! these tests are passed over and say so, unless `GWF_REQUIRE_RATELIMIT=1`.
 
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod service;
-
-use std::io::Write as _;
-
-use gwf::rate_limit_service::RateLimitService;
-
-/// A service that knows these domains; absent where it is not installed.
-fn service(domains: &[&str]) -> Option<RateLimitService> {
-    let started = RateLimitService::start(domains).unwrap_or_else(|error| panic!("{error}"));
-    if started.is_none() {
-        let required = std::env::var_os("GWF_REQUIRE_RATELIMIT").is_some_and(|v| v == "1");
-        assert!(
-            !required,
-            "no rate limit service: `just ratelimit-tools` installs one"
-        );
-        // Not by a macro: those are captured, and a test that did nothing must say so.
-        let _ = writeln!(
-            std::io::stderr(),
-            "passed over: no rate limit service, `just ratelimit-tools` installs one"
-        );
-    }
-    started
-}

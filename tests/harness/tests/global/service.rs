@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use gwf::abi::CalloutAnswer;
+use gwf::rate_limit_service::RateLimitService;
 use gwf::services::ServiceClient;
 use gwf::xds::ServiceCluster;
 
-use super::RateLimitService;
+use crate::fixture::service;
 
 const DOMAIN: &str = "gateway-filters";
 /// `envoy.service.ratelimit.v3.RateLimitUnit`.
@@ -55,7 +56,7 @@ fn code(answer: &CalloutAnswer) -> u8 {
 
 #[test]
 fn limits_that_a_request_brings_along_count_in_a_domain_without_any() {
-    let Some(service) = super::service(&[DOMAIN]) else {
+    let Some(service) = service(&[DOMAIN]) else {
         return;
     };
     let client = client(&service);
@@ -72,7 +73,7 @@ fn limits_that_a_request_brings_along_count_in_a_domain_without_any() {
 
 #[test]
 fn each_of_both_comes_back_where_it_was() {
-    let Some(mut service) = super::service(&[DOMAIN]) else {
+    let Some(mut service) = service(&[DOMAIN]) else {
         return;
     };
     let client = client(&service);
