@@ -2,8 +2,12 @@
 
 envoy_version := "1.39.3"
 binaryen_version := "132.0.0"
+# Commit 3fb702589d36, by the name under which the Go module proxy has it.
+ratelimit_version := "v1.4.1-0.20260122083618-3fb702589d36"
 # Where recipes install what they need, inside this folder.
 tools := justfile_directory() / ".tools"
+# What the rate limit service and its Redis write while they run.
+ratelimit := justfile_directory() / "target/ratelimit"
 modules := "target/modules/wasm32-wasip1/wasm"
 export PATH := justfile_directory() / ".venv/bin" + ":" + justfile_directory() / "node_modules/.bin" + ":" + tools / "bin" + ":" + env("PATH")
 
@@ -24,6 +28,12 @@ envoy:
 [group('setup')]
 wasm-opt:
     command -v wasm-opt >/dev/null || npm install --no-save --silent binaryen@{{ binaryen_version }}
+
+# Install the rate limit service into .tools and Redis from the system's packages
+[group('setup')]
+ratelimit-tools:
+    test -x {{ tools }}/bin/service_cmd || GOBIN={{ tools }}/bin go install github.com/envoyproxy/ratelimit/src/service_cmd@{{ ratelimit_version }}
+    command -v redis-server >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --yes redis-server; }
 
 # Build the filters and examples into target/filters, with wasm-opt where it is installed
 [group('build')]
@@ -52,6 +62,51 @@ replay *paths='tests/scenarios':
 [group('test')]
 agree *paths='tests/scenarios':
     cargo gwf replay --host core,wasmtime,envoy --format agreement {{ paths }}
+
+# Start Redis (127.0.0.1:18079) and the rate limit service (gRPC on 127.0.0.1:18081) where they do not run
+[group('test')]
+ratelimit-up: ratelimit-tools
+    #!/usr/bin/env bash
+    set -euo pipefail
+    mkdir -p {{ ratelimit }}/runtime/config
+    cd {{ ratelimit }}
+    echo 'domain: gateway-filters' >runtime/config/gateway-filters.yaml
+    # start NAME PORT COMMAND...: nothing if it runs already, else until it takes connections
+    start() {
+        grep --quiet --no-messages "$3" "/proc/$(cat "$1.pid" 2>/dev/null)/cmdline" && return
+        # A session of its own: Ctrl-C in this terminal is not meant for it.
+        setsid "${@:3}" </dev/null >"$1.log" 2>&1 &
+        echo $! >"$1.pid"
+        until (: <"/dev/tcp/127.0.0.1/$2") 2>/dev/null; do
+            kill -0 "$(cat "$1.pid")" 2>/dev/null || { cat "$1.log" >&2; exit 1; }
+            sleep 0.05
+        done
+    }
+    start redis 18079 redis-server --bind 127.0.0.1 --port 18079 --save '' --appendonly no
+    export USE_STATSD=false LOG_LEVEL=warn LOCAL_CACHE_SIZE_IN_BYTES=0
+    export REDIS_SOCKET_TYPE=tcp REDIS_URL=127.0.0.1:18079
+    export RUNTIME_ROOT=$PWD RUNTIME_SUBDIRECTORY=runtime RUNTIME_WATCH_ROOT=false
+    export HOST=127.0.0.1 PORT=18080 GRPC_HOST=127.0.0.1 GRPC_PORT=18081 DEBUG_HOST=127.0.0.1 DEBUG_PORT=18082
+    start service 18081 {{ tools }}/bin/service_cmd
+
+# End both
+[group('test')]
+ratelimit-down:
+    #!/usr/bin/env bash
+    cd {{ ratelimit }} 2>/dev/null || exit 0
+    # stop NAME COMMAND: by its process id, unless that is another's by now
+    stop() {
+        pid=$(cat "$1.pid" 2>/dev/null) || return 0
+        grep --quiet --no-messages "$2" "/proc/$pid/cmdline" && kill "$pid"
+        rm "$1.pid"
+    }
+    stop service service_cmd
+    stop redis redis-server
+
+# The tests against a real rate limit service; each starts its own
+[group('test')]
+test-global *arguments: ratelimit-tools
+    GWF_REQUIRE_RATELIMIT=1 cargo test --package gwf --test global {{ arguments }}
 
 # All tests that need nothing but cargo
 [group('test')]
@@ -112,4 +167,4 @@ tools: wasm-opt
 
 # All that must hold before a change goes in
 [group('check')]
-ci: lint doc test test-wasm test-v8 build agree
+ci: lint doc test test-wasm test-v8 test-global build agree

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,11 @@ pub trait Host {
     ///
     /// If there is no answer at all; an HTTP error status is an answer.
     fn send(&mut self, exchange: &Exchange) -> Result<Answer, HostError>;
+
+    /// Lets virtual time pass. A host without has nothing to do: what depends on it is skipped there.
+    fn advance(&mut self, by: Duration) {
+        let _ = by;
+    }
 }
 
 /// A host that could not be started, or that gave no answer.

@@ -1,6 +1,7 @@
 //! The three hosts, opened for a Gateway of a scenario.
 
 mod core;
+mod counting;
 mod embedded;
 mod real;
 
@@ -8,10 +9,12 @@ pub use self::core::Core;
 
 use crate::abi::{self, Deadline, EnvoyVersion, Runtime};
 use crate::host::{Host, HostError, HostKind};
+use crate::proxy::{self, Modules, Services};
 use crate::scenario::{GatewayRef, Scenario};
-use crate::{envoy, modules, proxy};
+use crate::{envoy, modules};
 use gateway_bundle::{Bundle, GatewayBundle, LoadErrors, Problem, Severity};
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use thiserror::Error;
@@ -25,7 +28,15 @@ pub struct Options {
     pub seed: u64,
     /// The Envoy that the embedded host imitates.
     pub envoy_version: EnvoyVersion,
+    /// Where the services listen that filters call.
+    pub services: Services,
 }
+
+/// Where `just ratelimit-up` starts a rate limit service, and what scenarios call it.
+pub const RATE_LIMIT_SERVICE: (&str, SocketAddr) = (
+    "ratelimit",
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 18_081),
+);
 
 impl Default for Options {
     fn default() -> Self {
@@ -33,6 +44,9 @@ impl Default for Options {
             filter: "route-match".into(),
             seed: 0,
             envoy_version: EnvoyVersion::default(),
+            services: [RATE_LIMIT_SERVICE]
+                .map(|(name, address)| (name.to_owned(), address))
+                .into(),
         }
     }
 }
@@ -41,10 +55,11 @@ impl Default for Options {
 /// compiled. Threads may share it.
 pub struct Hosts {
     options: Options,
-    module: PathBuf,
+    modules: Modules,
     runtime: Runtime,
     binary: OnceLock<envoy::Binary>,
     bundles: Mutex<HashMap<PathBuf, Arc<Bundle>>>,
+    runs: counting::Runs,
 }
 
 /// Why hosts cannot be opened.
@@ -106,15 +121,21 @@ impl Hosts {
     /// # Errors
     /// The filter is not known, or wasmtime does not run here.
     pub fn new(options: Options) -> Result<Self, OpenError> {
-        let module = modules::find(&options.filter)
-            .ok_or_else(|| OpenError::UnknownFilter(options.filter.clone()))?;
+        let find = |name: &str| {
+            modules::find(name).ok_or_else(|| OpenError::UnknownFilter(name.to_owned()))
+        };
+        let modules = Modules {
+            route_match: find(&options.filter)?,
+            rate_limit: find("rate-limit")?,
+        };
         let runtime = Runtime::new(options.envoy_version, DEADLINE).map_err(OpenError::Wasmtime)?;
         Ok(Hosts {
             options,
-            module,
+            modules,
             runtime,
             binary: OnceLock::new(),
             bundles: Mutex::default(),
+            runs: counting::Runs::default(),
         })
     }
 
@@ -127,7 +148,7 @@ impl Hosts {
         match kind {
             HostKind::Core => Ok(()),
             HostKind::Wasmtime => {
-                let loaded = self.runtime.load(&self.module);
+                let loaded = self.runtime.load(&self.modules.route_match);
                 loaded.map(drop).map_err(OpenError::Module)
             }
             HostKind::Envoy => self.binary().map(drop),
@@ -138,7 +159,8 @@ impl Hosts {
     ///
     /// # Errors
     /// Manifests that cannot be read, a Gateway that is not there, a module or configuration that
-    /// is refused, an Envoy that cannot be found.
+    /// is refused, an Envoy that cannot be found; as something that the host cannot do, that no
+    /// rate limit service listens where the scenario needs one.
     pub fn open(
         &self,
         kind: HostKind,
@@ -154,14 +176,18 @@ impl Hosts {
         if kind == HostKind::Core {
             return Ok(Box::new(core));
         }
-        let proxy = proxy::proxy(gateway, self.module.clone());
+        let mut gateway = gateway.clone();
+        counting::apart(&mut gateway, &self.runs.of(scenario, kind));
+        let proxy = proxy::proxy(&gateway, &self.modules, &self.options.services);
         let proxy = proxy.map_err(|error| HostError::new(&error))?;
+        counting::reachable(&proxy.services)?;
+        let workers = scenario.workers;
         if kind == HostKind::Wasmtime {
-            let host = embedded::Embedded::new(&self.runtime, &proxy, seed, core)?;
+            let host = embedded::Embedded::new(&self.runtime, &proxy, seed, workers, core)?;
             return Ok(Box::new(host));
         }
         let binary = self.binary().map_err(refused)?;
-        Ok(Box::new(real::Real::new(binary, &proxy, core)?))
+        Ok(Box::new(real::Real::new(binary, &proxy, workers, core)?))
     }
 
     /// What a scenario's manifests come to.

@@ -8,6 +8,7 @@ pub mod abi;
 pub mod chain;
 pub mod envoy;
 pub mod exchange;
+mod guarded;
 pub mod host;
 pub mod hosts;
 pub mod judge;
@@ -15,7 +16,9 @@ pub mod modules;
 #[cfg(test)]
 mod probe;
 pub mod proxy;
+pub mod rate_limit_service;
 pub mod report;
 pub mod runner;
 pub mod scenario;
+pub mod services;
 pub mod xds;

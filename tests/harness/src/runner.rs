@@ -4,6 +4,7 @@ mod run;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::exchange::{Answer, Exchange};
 use crate::host::{Host, HostError, HostKind};
@@ -149,6 +150,9 @@ impl<'a> Runner<'a> {
         if let Some(reason) = reason {
             return Verdict::Skipped { reason };
         }
+        if let Some(by) = case.advance {
+            hosts.advance(by);
+        }
         let opened = hosts
             .0
             .entry(case.gateway.clone())
@@ -164,6 +168,15 @@ impl<'a> Runner<'a> {
 /// The hosts of a scenario, one for each Gateway; one that could not be opened is not tried again.
 #[derive(Default)]
 struct Hosts(BTreeMap<GatewayRef, Result<Box<dyn Host>, HostError>>);
+
+impl Hosts {
+    /// Time passes for all of them.
+    fn advance(&mut self, by: Duration) {
+        for host in self.0.values_mut().flatten() {
+            host.advance(by);
+        }
+    }
+}
 
 impl From<&HostError> for Verdict {
     fn from(error: &HostError) -> Self {

@@ -20,6 +20,7 @@ mod variables;
 mod yaml;
 
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -123,6 +124,10 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
             }
         }
     }
+    mark_virtual_time(&mut cases);
+    let Ok(workers) = NonZero::try_from(file.workers.unwrap_or(1)) else {
+        return Err(cases_file.wrong_at_top("workers: must be at least 1"));
+    };
     Ok(Scenario {
         name: file.name,
         manifests: manifests_file.path().to_owned(),
@@ -133,7 +138,15 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
         backends: Backends::of(&documents),
         features,
         skip: file.skip,
+        workers,
     })
+}
+
+/// From the first `advance` on, what a step gets depends on it.
+fn mark_virtual_time(cases: &mut [Case]) {
+    for case in cases.iter_mut().skip_while(|case| case.advance.is_none()) {
+        case.features.insert(Feature::VirtualTime);
+    }
 }
 
 /// The same mistake in the words of the reader of manifests, which knows those that are common.

@@ -3,6 +3,7 @@
 //! The small part of xDS that Envoy Gateway would emit for a bundle. The embedded host acts on it
 //! and the `envoy` host writes it into a bootstrap, so that both run the same configuration.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// One proxy: in Envoy Gateway, one Gateway.
@@ -14,6 +15,8 @@ pub struct Proxy {
     pub filters: Vec<WasmFilter>,
     /// The Services that routes lead to.
     pub clusters: Vec<Cluster>,
+    /// The services that filters call.
+    pub services: Vec<ServiceCluster>,
 }
 
 /// A port and its virtual hosts.
@@ -21,6 +24,9 @@ pub struct Proxy {
 pub struct Listener {
     /// The port in the Gateway. A host may listen elsewhere and map it.
     pub port: u16,
+    /// ClientTrafficPolicy `clientIPDetection.xForwardedFor.numTrustedHops`: the client is that
+    /// entry of `X-Forwarded-For`, counted from the right; 0 is the TCP peer.
+    pub trusted_hops: u32,
     /// Domains are exact, `*.suffix` or `*`; Envoy tries them in this order of preference and
     /// never falls through to another virtual host.
     pub virtual_hosts: Vec<VirtualHost>,
@@ -77,6 +83,15 @@ pub struct Cluster {
     pub service: String,
     /// `appProtocol: kubernetes.io/h2c`, or a GRPCRoute's backend: spoken to in HTTP/2.
     pub http2: bool,
+}
+
+/// A server outside of the proxy that filters call in cleartext HTTP/2, such as a rate limit service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceCluster {
+    /// What filters call it.
+    pub name: String,
+    /// Where it listens; absent is a cluster without endpoint.
+    pub address: Option<SocketAddr>,
 }
 
 /// One entry of an EnvoyExtensionPolicy's `wasm` list.

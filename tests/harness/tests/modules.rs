@@ -54,6 +54,7 @@ fn envoy(module: &str, configuration: &str) -> EmbeddedEnvoy {
     let proxy = Proxy {
         listeners: vec![Listener {
             port: 80,
+            trusted_hops: 0,
             virtual_hosts: vec![VirtualHost {
                 name: "n/g/http/*".into(),
                 domains: vec!["*".into()],
@@ -71,6 +72,7 @@ fn envoy(module: &str, configuration: &str) -> EmbeddedEnvoy {
             fail_open: false,
         }],
         clusters: vec![cluster("matched"), cluster("other")],
+        services: Vec::new(),
     };
     let options = Options {
         workers: 2,

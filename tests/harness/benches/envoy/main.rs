@@ -152,7 +152,7 @@ fn with_filters(name: &str, in_a_row: usize, module: &str, routes: usize) -> Sub
                 routes: dispatch_and_entry(if decides { 503 } else { 200 }),
             }])],
             filters: vec![filter; in_a_row],
-            clusters: Vec::new(),
+            ..Proxy::default()
         },
         filters: in_a_row,
         shape: SHAPE,
@@ -221,6 +221,7 @@ fn spread(routes: usize) -> Vec<usize> {
 fn listener(virtual_hosts: Vec<VirtualHost>) -> Listener {
     Listener {
         port: 80,
+        trusted_hops: 0,
         virtual_hosts,
     }
 }

@@ -89,7 +89,8 @@ impl Vm {
                 return self.call(name, callback, call.root, parameters).map(|_| ());
             }
             CalloutAnswer::GrpcStatus { code, message } => (code, message),
-            CalloutAnswer::Silence => (4, "upstream request timeout".to_owned()),
+            // The 504 that Envoy makes up becomes this status.
+            CalloutAnswer::Silence => (14, "upstream request timeout".to_owned()),
             CalloutAnswer::Unreachable => (
                 14,
                 "upstream connect error or disconnect/reset before headers".to_owned(),

@@ -45,26 +45,34 @@ pub(crate) struct Incoming {
     pub(crate) refused: Option<LocalReply>,
 }
 
-/// Takes a request in. `connection` numbers the connections, `request_id` is fresh.
+/// Takes a request in. `trusted_hops` is the listener's, `connection` numbers the connections,
+/// `request_id` is fresh.
 pub(crate) fn accept(
     exchange: &Exchange,
     admission: Admission,
+    trusted_hops: u32,
     connection: u64,
     request_id: &str,
 ) -> Incoming {
-    let client = exchange.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let peer = exchange.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let body = request_body(exchange);
     let mut headers = client_headers(exchange, body.len());
     let refused = match admission {
         Admission::Everything => None,
         Admission::Envoy => refuse(exchange, &mut headers),
     };
-    add_own(&mut headers, client, request_id);
     let port = 32_768 + u16::try_from(connection % 28_000).unwrap_or_default();
+    // An address from a header has no port.
+    let client = forwarded_client(&headers, trusted_hops).map(|client| SocketAddr::new(client, 0));
+    let client = client.unwrap_or(SocketAddr::new(peer, port));
+    add_own(&mut headers, peer, client.ip(), request_id);
+    if trusted_hops == 0 || headers.get(b"x-forwarded-proto").is_none() {
+        headers.set(b"x-forwarded-proto", b"http");
+    }
     let mut stream = Box::new(Stream::new(headers));
     stream.info = StreamInfo {
         connection_id: connection,
-        source: Some(SocketAddr::new(client, port)),
+        source: Some(client),
         destination: Some(SocketAddr::new(
             IpAddr::V4(Ipv4Addr::LOCALHOST),
             exchange.port,
@@ -129,12 +137,20 @@ fn client_headers(exchange: &Exchange, body: usize) -> HeaderMap {
 
 /// `use_remote_address`: the peer is appended and no address counts as internal; the request id
 /// of a client is not trusted.
-fn add_own(headers: &mut HeaderMap, client: IpAddr, request_id: &str) {
-    let forwarded = if client.is_loopback() { NODE } else { client };
+fn add_own(headers: &mut HeaderMap, peer: IpAddr, client: IpAddr, request_id: &str) {
+    let forwarded = if peer.is_loopback() { NODE } else { peer };
     headers.add(b"x-forwarded-for", forwarded.to_string().as_bytes());
-    headers.set(b"x-forwarded-proto", b"http");
     headers.set(b"x-envoy-external-address", client.to_string().as_bytes());
     headers.set(b"x-request-id", request_id.as_bytes());
+}
+
+/// The client that the last of so many trusted proxies saw; absent if the header does not say
+/// (`Http::Utility::getLastAddressFromXFF`).
+fn forwarded_client(headers: &HeaderMap, trusted_hops: u32) -> Option<IpAddr> {
+    let place = usize::try_from(trusted_hops.checked_sub(1)?).ok()?;
+    let forwarded = headers.get(b"x-forwarded-for")?;
+    let entry = forwarded.rsplit(|byte| *byte == b',').nth(place)?;
+    std::str::from_utf8(entry.trim_ascii()).ok()?.parse().ok()
 }
 
 /// What is answered before routing, if anything; normalises the path otherwise.
@@ -172,5 +188,32 @@ fn refuse(exchange: &Exchange, headers: &mut HeaderMap) -> Option<LocalReply> {
             Some(reply)
         }
         Normalized::Invalid => Some(plain(400, "path_normalization_failed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(forwarded: &[&str], trusted_hops: u32) -> String {
+        let mut headers = HeaderMap::new(MapKind::Request);
+        for line in forwarded {
+            headers.add(b"x-forwarded-for", line.as_bytes());
+        }
+        let client = forwarded_client(&headers, trusted_hops);
+        client.map_or("the peer".into(), |client| client.to_string())
+    }
+
+    #[test]
+    fn the_client_is_what_the_last_trusted_proxy_saw() {
+        let forwarded = ["203.0.113.7, 10.0.0.1 ,10.0.0.2"];
+        assert_eq!(source(&forwarded, 0), "the peer");
+        assert_eq!(source(&forwarded, 1), "10.0.0.2");
+        assert_eq!(source(&forwarded, 2), "10.0.0.1");
+        assert_eq!(source(&forwarded, 3), "203.0.113.7");
+        assert_eq!(source(&forwarded, 4), "the peer");
+        assert_eq!(source(&["2001:db8::1", "unknown"], 2), "2001:db8::1");
+        assert_eq!(source(&["2001:db8::1", "unknown"], 1), "the peer");
+        assert_eq!(source(&[], 1), "the peer");
     }
 }

@@ -1,6 +1,6 @@
 //! The embedded Envoy: listeners, workers, and what they share.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,7 +131,9 @@ impl EmbeddedEnvoy {
     pub fn new(runtime: &Runtime, proxy: &Proxy, options: &Options) -> Result<Self, LoadError> {
         let by_name = |c: &Cluster| (c.name.clone(), c.clone());
         let clusters: HashMap<_, _> = proxy.clusters.iter().map(by_name).collect();
-        let callable: BTreeSet<_> = clusters.keys().chain(&options.clusters).cloned().collect();
+        let services = proxy.services.iter().map(|service| &service.name);
+        let callable = clusters.keys().chain(&options.clusters).chain(services);
+        let callable = callable.cloned().collect();
         let clock = Arc::clone(&options.clock);
         let process = Process::new(clock, callable, Arc::clone(&options.responder));
         let process = Arc::new(process);

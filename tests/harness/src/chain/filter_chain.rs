@@ -40,7 +40,13 @@ pub(super) fn run(worker: &mut Worker, exchange: &Exchange) -> Result<Answer, Er
     let router = router.ok_or(Error::NoListener(exchange.port))?;
     worker.connections += 1;
     let id = request_id(&mut worker.random);
-    let mut incoming = accept(exchange, config.admission, worker.connections, &id);
+    let mut incoming = accept(
+        exchange,
+        config.admission,
+        router.trusted_hops,
+        worker.connections,
+        &id,
+    );
     incoming.stream.info.start = worker.process.clock().now();
     let mut run = Run {
         worker,

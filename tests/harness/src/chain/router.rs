@@ -15,6 +15,8 @@ pub(crate) struct Router {
     suffixes: Vec<(String, usize)>,
     any: Option<usize>,
     lines_alone: bool,
+    /// [`Listener::trusted_hops`].
+    pub(crate) trusted_hops: u32,
 }
 
 /// The route that a request matched.
@@ -46,6 +48,7 @@ impl Router {
             suffixes: Vec::new(),
             any: None,
             lines_alone: envoy.matches_header_lines_alone(),
+            trusted_hops: listener.trusted_hops,
         };
         for (place, host) in listener.virtual_hosts.iter().enumerate() {
             for domain in &host.domains {
@@ -153,6 +156,7 @@ mod tests {
     fn router(virtual_hosts: Vec<VirtualHost>, envoy: EnvoyVersion) -> Router {
         let listener = Listener {
             port: 80,
+            trusted_hops: 0,
             virtual_hosts,
         };
         Router::new(&listener, envoy)

@@ -47,6 +47,7 @@ impl Bench {
         let proxy = Proxy {
             listeners: vec![Listener {
                 port: 80,
+                trusted_hops: 0,
                 virtual_hosts: vec![VirtualHost {
                     name: "vh".to_owned(),
                     domains: vec!["*".to_owned()],
@@ -55,6 +56,7 @@ impl Bench {
             }],
             filters: filters.collect(),
             clusters: vec![cluster("one", false), cluster("two", true)],
+            services: Vec::new(),
         };
         Self {
             proxy,

@@ -1,6 +1,7 @@
 //! `gwf replay`.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,6 +63,24 @@ pub(super) struct Replay {
     /// The Envoy to imitate.
     #[arg(long, value_name = "VERSION", default_value = "1.39")]
     envoy_version: EnvoyVersion,
+    /// Where a service listens that filters call, repeated or separated by commas; the rate limit
+    /// service is ratelimit=127.0.0.1:18081 (`just ratelimit-up`) if not given.
+    #[arg(
+        long,
+        value_name = "NAME=ADDRESS",
+        env = "GWF_CLUSTERS",
+        value_delimiter = ',',
+        value_parser = service
+    )]
+    cluster: Vec<(String, SocketAddr)>,
+}
+
+fn service(text: &str) -> Result<(String, SocketAddr), String> {
+    let (name, address) = text.split_once('=').ok_or("no `=` in it")?;
+    let address = address
+        .parse()
+        .map_err(|_| format!("{address:?} is not IP:PORT"))?;
+    Ok((name.to_owned(), address))
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -83,12 +102,14 @@ impl Replay {
         self.host.sort_unstable();
         self.host.dedup();
         let cases: usize = scenarios.iter().map(|scenario| scenario.cases.len()).sum();
-        let hosts = Hosts::new(Options {
+        let mut options = Options {
             filter: self.filter.clone(),
             seed: self.seed,
             envoy_version: self.envoy_version,
-        })
-        .into_diagnostic()?;
+            ..Options::default()
+        };
+        options.services.extend(self.cluster.clone());
+        let hosts = Hosts::new(options).into_diagnostic()?;
         for scenario in &scenarios {
             hosts.bundle(scenario).map_err(unusable)?;
         }

@@ -4,14 +4,17 @@
 //! `internal/xds/translator/testdata/out/xds-ir/wasm.{listeners,routes}.yaml`): Wasm filters are
 //! `disabled` in the listener and enabled by the routes, and the connection manager has Envoy
 //! Gateway's defaults. Different are only the addresses (loopback, ports chosen by the kernel), the
-//! code (a local file, where Envoy Gateway serves it over HTTPS) and the clusters (the echo backends).
+//! code (a local file, where Envoy Gateway serves it over HTTPS) and the clusters (the echo backends,
+//! and what filters call, which Envoy Gateway cannot declare but by an EnvoyPatchPolicy).
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde_json::{Map, Value, json};
 
-use crate::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+use crate::xds::{
+    Cluster, Listener, Proxy, Route, RouteAction, ServiceCluster, VirtualHost, WasmFilter,
+};
 
 /// The bootstrap of `proxy`. `backends` gives the address of each cluster by its name; a cluster
 /// without one has no endpoint, and Envoy answers 503 for it.
@@ -24,6 +27,7 @@ pub fn bootstrap(proxy: &Proxy, backends: &BTreeMap<String, SocketAddr>) -> Valu
         .clusters
         .iter()
         .map(|cluster| self::cluster(cluster, backends.get(&cluster.name)))
+        .chain(proxy.services.iter().map(service))
         .collect();
     let listeners: Vec<_> = proxy
         .listeners
@@ -78,6 +82,7 @@ fn connection_manager(listener: &Listener, filters: &[WasmFilter]) -> Value {
         "stat_prefix": format!("http-{}", listener.port),
         "codec_type": "AUTO",
         "use_remote_address": true,
+        "xff_num_trusted_hops": listener.trusted_hops,
         "normalize_path": true,
         "merge_slashes": true,
         "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",
@@ -187,25 +192,32 @@ fn enabled(filters: &[WasmFilter]) -> Map<String, Value> {
 }
 
 fn cluster(cluster: &Cluster, backend: Option<&SocketAddr>) -> Value {
-    let endpoints: Vec<_> = backend
-        .iter()
-        .map(|backend| json!({"endpoint": {"address": address(**backend)}}))
-        .collect();
-    let http2 = json!({
+    endpoints(&cluster.name, backend.copied(), cluster.http2, "10s")
+}
+
+/// A call that waits for a connection uses up its own deadline, which is short.
+fn service(service: &ServiceCluster) -> Value {
+    endpoints(&service.name, service.address, true, "1s")
+}
+
+fn endpoints(name: &str, at: Option<SocketAddr>, http2: bool, connect_timeout: &str) -> Value {
+    let endpoint = |at| json!({"endpoint": {"address": address(at)}});
+    let endpoints: Vec<_> = at.map(endpoint).into_iter().collect();
+    let protocol = json!({
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": {"http2_protocol_options": {}},
         },
     });
     json!({
-        "name": cluster.name,
+        "name": name,
         "type": "STATIC",
-        "connect_timeout": "10s",
+        "connect_timeout": connect_timeout,
         "load_assignment": {
-            "cluster_name": cluster.name,
+            "cluster_name": name,
             "endpoints": [{"lb_endpoints": endpoints}],
         },
-        "typed_extension_protocol_options": cluster.http2.then_some(http2),
+        "typed_extension_protocol_options": http2.then_some(protocol),
     })
 }
 
@@ -289,5 +301,22 @@ mod tests {
             matches("/a/"),
             json!({"path_separated_prefix": "/a", "headers": []})
         );
+    }
+
+    #[test]
+    fn a_service_is_spoken_to_in_http2_and_may_have_no_endpoint() {
+        let at = |address| {
+            service(&ServiceCluster {
+                name: "ratelimit".into(),
+                address,
+            })
+        };
+        let listening = at(Some(([127, 0, 0, 1], 18_081).into()));
+        assert!(listening["typed_extension_protocol_options"].is_object());
+        let endpoints = |cluster: &Value| {
+            let endpoints = &cluster["load_assignment"]["endpoints"][0]["lb_endpoints"];
+            endpoints.as_array().unwrap().len()
+        };
+        assert_eq!((endpoints(&listening), endpoints(&at(None))), (1, 0));
     }
 }

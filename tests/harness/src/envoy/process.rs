@@ -1,18 +1,11 @@
 //! One Envoy process: started, found ready, and ended however this process ends.
-//!
-//! Dropping [`Process`] kills Envoy. Where nothing is dropped (Ctrl-C, `SIGKILL`, an abort) a shell
-//! does it, the warden: it reads from a pipe that this process holds open and never writes to while
-//! Envoy runs, and the kernel closes it with this process. Both are in process groups of their own,
-//! so that Ctrl-C in a terminal reaches neither before the other.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -21,20 +14,16 @@ use tempfile::TempDir;
 
 use super::bootstrap::listener_name;
 use super::{EnvoyError, Options, client};
+use crate::guarded::Guarded;
 use crate::xds::Proxy;
 
 /// The pause between two looks at an Envoy that starts.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// A line means that Envoy is ended already; the end of the pipe, that its owner is.
-const WARDEN: &str = r#"read -r _ || { kill -KILL "$1"; rm -rf "$2"; }"#;
-
 /// A running Envoy.
 #[derive(Debug)]
 pub(super) struct Process {
-    child: Mutex<Child>,
-    pid: u32,
-    warden: Child,
+    child: Guarded,
     folder: TempDir,
 }
 
@@ -54,7 +43,8 @@ impl Process {
             .map_err(EnvoyError::io("cannot write envoy's bootstrap"))?;
         let log = File::create(folder.path().join("envoy.log"))
             .map_err(EnvoyError::io("cannot make envoy's log"))?;
-        let mut child = Command::new(binary)
+        let mut command = Command::new(binary);
+        command
             .arg("--config-path")
             .arg(&config)
             .arg("--admin-address-path")
@@ -67,25 +57,10 @@ impl Process {
             .args(["--log-format", "%l %n %v", "--log-format-escaped"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
-            .process_group(0)
-            .spawn()
+            .stderr(log);
+        let child = Guarded::spawn(&mut command, folder.path())
             .map_err(EnvoyError::io("cannot start envoy"))?;
-        let pid = child.id();
-        match warden(pid, folder.path()) {
-            Ok(warden) => Ok(Self {
-                child: Mutex::new(child),
-                pid,
-                warden,
-                folder,
-            }),
-            Err(error) => {
-                let _gone = child.kill().and_then(|()| child.wait());
-                Err(EnvoyError::io("cannot start the shell that ends envoy")(
-                    error,
-                ))
-            }
-        }
+        Ok(Self { child, folder })
     }
 
     /// Waits until Envoy takes connections, and returns where it listens for each port of `proxy`.
@@ -137,13 +112,12 @@ impl Process {
 
     /// How Envoy ended, if it did.
     pub(super) fn exited(&self) -> Option<ExitStatus> {
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        child.try_wait().ok().flatten()
+        self.child.exited()
     }
 
     /// Envoy's process id.
     pub(super) fn pid(&self) -> u32 {
-        self.pid
+        self.child.pid()
     }
 
     /// Length of the log in bytes.
@@ -192,30 +166,6 @@ impl Process {
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
-        // The process id stays Envoy's until it is waited for, and the warden is gone by then.
-        let _killed = child.kill();
-        if let Some(mut pipe) = self.warden.stdin.take() {
-            let _told = pipe.write_all(b"\n");
-        }
-        let _warden = self.warden.wait();
-        let _status = child.wait();
-    }
-}
-
-fn warden(pid: u32, folder: &Path) -> io::Result<Child> {
-    Command::new("sh")
-        .args(["-c", WARDEN, "gwf-warden", &pid.to_string()])
-        .arg(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-}
-
 /// The admin interface's `/listeners?format=json` (`envoy.admin.v3.Listeners`).
 #[derive(Debug, Deserialize)]
 struct Listeners {
@@ -252,38 +202,7 @@ impl Listeners {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::process::ExitStatusExt;
-
     use super::*;
-
-    /// Something to guard, a folder and the warden of both.
-    fn guarded() -> (Child, TempDir, Child) {
-        let child = Command::new("sleep").arg("600").spawn().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let warden = warden(child.id(), folder.path()).unwrap();
-        (child, folder, warden)
-    }
-
-    #[test]
-    fn the_warden_ends_what_its_owner_left_behind() {
-        let (mut child, folder, mut warden) = guarded();
-        // What the kernel does when the owner is killed.
-        drop(warden.stdin.take());
-        assert_eq!(child.wait().unwrap().signal(), Some(9));
-        warden.wait().unwrap();
-        assert!(!folder.path().exists());
-    }
-
-    #[test]
-    fn the_warden_touches_nothing_once_it_is_told() {
-        let (mut child, folder, mut warden) = guarded();
-        warden.stdin.take().unwrap().write_all(b"\n").unwrap();
-        warden.wait().unwrap();
-        assert_eq!(child.try_wait().unwrap(), None);
-        assert!(folder.path().exists());
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
 
     #[test]
     fn ports_are_those_that_envoy_bound() {

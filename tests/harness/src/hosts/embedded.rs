@@ -1,15 +1,21 @@
 //! The embedded host.
 
+use std::num::NonZero;
+use std::time::Duration;
+
 use super::Core;
 use crate::abi::Runtime;
 use crate::chain::{self, EmbeddedEnvoy};
 use crate::exchange::{Answer, Exchange};
 use crate::host::{Host, HostError};
+use crate::services::ServiceClient;
 use crate::xds::Proxy;
 
-/// The module in our own proxy-wasm host.
+/// The modules in our own proxy-wasm host. Its workers take turns.
 pub(super) struct Embedded {
     envoy: EmbeddedEnvoy,
+    workers: NonZero<usize>,
+    turn: usize,
     explain: Core,
 }
 
@@ -18,25 +24,42 @@ impl Embedded {
         runtime: &Runtime,
         proxy: &Proxy,
         seed: u64,
+        workers: NonZero<usize>,
         explain: Core,
     ) -> Result<Self, HostError> {
-        let options = chain::Options {
+        let mut options = chain::Options {
             seed,
+            workers: workers.get(),
             ..chain::Options::default()
         };
+        if !proxy.services.is_empty() {
+            let client = ServiceClient::new(&proxy.services);
+            options.responder = client.map_err(|error| HostError::new(&error))?.responder();
+        }
         let envoy =
             EmbeddedEnvoy::new(runtime, proxy, &options).map_err(|error| HostError::new(&error))?;
-        Ok(Embedded { envoy, explain })
+        Ok(Embedded {
+            envoy,
+            workers,
+            turn: 0,
+            explain,
+        })
     }
 }
 
 impl Host for Embedded {
     fn send(&mut self, exchange: &Exchange) -> Result<Answer, HostError> {
+        let worker = self.turn % self.workers;
+        self.turn = self.turn.wrapping_add(1);
         let mut answer = self
             .envoy
-            .send(0, exchange)
+            .send(worker, exchange)
             .map_err(|error| HostError::new(&error))?;
         answer.why.insert(0, self.explain.explain(exchange));
         Ok(answer)
+    }
+
+    fn advance(&mut self, by: Duration) {
+        self.envoy.advance(by);
     }
 }

@@ -1,5 +1,7 @@
 //! The real Envoy.
 
+use std::num::NonZero;
+
 use super::Core;
 use crate::envoy::{Binary, EnvoyError, EnvoyHost, Options};
 use crate::exchange::{Answer, Exchange};
@@ -13,8 +15,17 @@ pub(super) struct Real {
 }
 
 impl Real {
-    pub(super) fn new(binary: &Binary, proxy: &Proxy, explain: Core) -> Result<Self, HostError> {
-        let envoy = EnvoyHost::start(binary, proxy, &Options::default());
+    pub(super) fn new(
+        binary: &Binary,
+        proxy: &Proxy,
+        workers: NonZero<usize>,
+        explain: Core,
+    ) -> Result<Self, HostError> {
+        let options = Options {
+            concurrency: u32::try_from(workers.get()).unwrap_or(u32::MAX),
+            ..Options::default()
+        };
+        let envoy = EnvoyHost::start(binary, proxy, &options);
         Ok(Real {
             envoy: envoy.map_err(|error| HostError::new(&error))?,
             explain,

@@ -89,6 +89,7 @@ impl<'a> Run<'a> {
         let judged = match &case.what {
             What::Requests(requests) => self.send(case, requests, host)?,
             What::Weights(weights) => self.weights(case, weights, host)?,
+            What::Wait => return Ok(Verdict::Passed),
             What::Unjudged => {
                 let reason = "sends nothing that a host answers".to_owned();
                 return Ok(Verdict::Skipped { reason });

@@ -328,3 +328,39 @@ fn the_caller_may_add_reasons_and_watch() {
         .run(&scenarios);
     assert_eq!(watched, ["skipped: timeouts"]);
 }
+
+#[test]
+fn time_passes_before_the_request_of_the_step() {
+    /// Answers the seconds that have passed.
+    struct Clock(u16);
+    impl Host for Clock {
+        fn send(&mut self, _: &Exchange) -> Result<Answer, HostError> {
+            Ok(answer(self.0))
+        }
+        fn advance(&mut self, by: std::time::Duration) {
+            self.0 += u16::try_from(by.as_secs()).unwrap();
+        }
+    }
+    let steps = scenario(
+        "steps",
+        "- request: {path: /}\n  response: {statusCodes: [200]}\n\
+         - advance: 1s\n\
+         - advance: 2s\n  request: {path: /}\n  response: {statusCodes: [203]}\n",
+    );
+    let outcomes = |kind| {
+        Runner::new(kind, |_, _| Ok(Box::new(Clock(200))))
+            .run(&steps)
+            .iter()
+            .map(|outcome| shown(&outcome.verdict))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(outcomes(HostKind::Wasmtime), ["passed"; 3]);
+    assert_eq!(
+        outcomes(HostKind::Envoy),
+        [
+            "passed",
+            "skipped: needs virtual time",
+            "skipped: needs virtual time"
+        ]
+    );
+}

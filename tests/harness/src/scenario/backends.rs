@@ -92,9 +92,41 @@ fn feature(document: &Value) -> Option<Feature> {
                 Feature::LocalRateLimit
             })
         }
+        "ClientTrafficPolicy" if is_replayed(document) => None,
         "SecurityPolicy" | "BackendTrafficPolicy" | "ClientTrafficPolicy" | "EnvoyPatchPolicy" => {
             Some(Feature::EnvoyGatewayPolicy)
         }
         _ => None,
+    }
+}
+
+/// What of a ClientTrafficPolicy the filters and hosts have.
+const REPLAYED: [&str; 3] = [
+    "/headers/disableRateLimitHeaders",
+    "/headers/enableEnvoyHeaders",
+    "/clientIPDetection/xForwardedFor/numTrustedHops",
+];
+
+/// Whether a ClientTrafficPolicy asks for nothing else.
+fn is_replayed(policy: &Value) -> bool {
+    let mut spec = policy.get("spec").cloned().unwrap_or_default();
+    if let Some(fields) = spec.as_object_mut() {
+        fields.retain(|name, _| !name.starts_with("targetRef") && name != "targetSelectors");
+    }
+    let mut fields = Vec::new();
+    leaves(&spec, String::new(), &mut fields);
+    !fields.is_empty()
+        && fields
+            .iter()
+            .all(|field| REPLAYED.contains(&field.as_str()))
+}
+
+/// Pointers to all that is not an object with fields.
+fn leaves(value: &Value, at: String, found: &mut Vec<String>) {
+    match value.as_object().filter(|fields| !fields.is_empty()) {
+        Some(fields) => fields
+            .iter()
+            .for_each(|(name, value)| leaves(value, format!("{at}/{name}"), found)),
+        None => found.push(at),
     }
 }

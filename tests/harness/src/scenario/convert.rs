@@ -6,6 +6,7 @@ mod asked;
 mod expected;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::format::{self, Entry, Protocol};
 use super::model::{
@@ -46,15 +47,36 @@ pub(super) fn case(
     };
     let features = asked::features(&entry);
     let skip = entry.skip.clone();
+    let advance = advance(&entry, defaults)?;
     let what = what(entry, defaults)?;
     Ok(Case {
         name,
         line,
         gateway,
+        advance,
         what,
         features,
         skip,
     })
+}
+
+fn advance(entry: &Entry, defaults: &Defaults<'_>) -> Result<Option<Duration>, Wrong> {
+    let Some(stated) = &entry.advance else {
+        return Ok(None);
+    };
+    if !defaults.steps {
+        return wrong("advance", "only steps follow one another in time");
+    }
+    match stated.parse::<gateway_api::Duration>() {
+        Ok(duration) => Ok(Some(Duration::new(
+            duration.as_secs(),
+            duration.subsec_nanos(),
+        ))),
+        Err(_) => wrong(
+            "advance",
+            format!("{stated:?} is no duration such as 1m30s or 500ms"),
+        ),
+    }
 }
 
 fn what(entry: Entry, defaults: &Defaults<'_>) -> Result<What, Wrong> {
@@ -63,6 +85,9 @@ fn what(entry: Entry, defaults: &Defaults<'_>) -> Result<What, Wrong> {
         || entry.mirror_distribution.is_some()
     {
         return Ok(What::Unjudged);
+    }
+    if entry.advance.is_some() && entry.request.is_none() && entry.grpc.is_none() {
+        return Ok(What::Wait);
     }
     if let Some(stated) = entry.weights {
         return weights(stated).map(What::Weights);

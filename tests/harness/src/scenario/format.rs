@@ -28,6 +28,8 @@ pub(super) struct File {
     /// This project's own: hosts that cannot run the scenario, and why.
     #[serde(default)]
     pub(super) skip: BTreeMap<HostKind, String>,
+    /// This project's own: on how many workers.
+    pub(super) workers: Option<usize>,
 
     #[serde(rename = "variant")]
     _variant: Option<IgnoredAny>,
@@ -69,6 +71,8 @@ pub(super) struct Entry {
     pub(super) gateway: Option<GatewayRef>,
     #[serde(default)]
     pub(super) skip: BTreeMap<HostKind, String>,
+    /// This project's own: time that passes before the step.
+    pub(super) advance: Option<String>,
 
     pub(super) grpc: Option<Box<Entry>>,
     pub(super) weights: Option<Weights>,

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -32,6 +34,8 @@ pub struct Scenario {
     pub features: BTreeSet<Feature>,
     /// Hosts that the file itself excludes, with its reasons.
     pub skip: BTreeMap<HostKind, String>,
+    /// On how many workers of the proxy the requests are spread.
+    pub workers: NonZero<usize>,
 }
 
 /// A Gateway.
@@ -59,6 +63,8 @@ pub struct Case {
     pub line: u64,
     /// Where its requests go.
     pub gateway: GatewayRef,
+    /// Virtual time that passes before.
+    pub advance: Option<Duration>,
     /// What is done and what must come of it.
     pub what: What,
     /// What it asks of a host, beyond answering requests.
@@ -74,6 +80,8 @@ pub enum What {
     Requests(Requests),
     /// Many requests, and their distribution.
     Weights(Weights),
+    /// Nothing but the time that passes.
+    Wait,
     /// WebSocket frames, mirrored copies or a policy's status: nothing that a host answers.
     /// The case's features say which.
     Unjudged,

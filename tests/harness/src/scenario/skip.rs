@@ -47,6 +47,8 @@ pub enum Feature {
     ClientAddressDetection,
     /// A TCP peer with an address of the scenario's choice.
     ClientAddress,
+    /// Time that passes when the scenario says so.
+    VirtualTime,
 }
 
 impl Feature {
@@ -61,8 +63,10 @@ impl Feature {
             Self::BackendProtocol => "the protocol to the backend is Envoy's own",
             Self::PolicyStatus => "the status of a policy is the control plane's",
             Self::Jwt => "JWT verification is Envoy's own",
-            Self::LocalRateLimit => "local rate limits are not judged yet",
-            Self::GlobalRateLimit => "global rate limits are not judged yet",
+            Self::LocalRateLimit | Self::GlobalRateLimit => match host {
+                HostKind::Core => "limits are counted in the modules",
+                HostKind::Wasmtime | HostKind::Envoy => return None,
+            },
             Self::SessionPersistence => "session persistence is Envoy's own",
             Self::ConsistentHash => "consistent hashing is Envoy's own",
             Self::Pods => "the pods of a backend are not told apart",
@@ -70,10 +74,17 @@ impl Feature {
             Self::InternalRedirect => "internal redirects are Envoy's own",
             Self::ExtensionEffects => "only Wasm extensions are run",
             Self::EnvoyGatewayPolicy => "a native policy of Envoy Gateway is not replayed",
-            Self::ClientAddressDetection => "client addresses from X-Forwarded-For are Envoy's own",
+            Self::ClientAddressDetection => match host {
+                HostKind::Core => "client addresses from X-Forwarded-For are Envoy's own",
+                HostKind::Wasmtime | HostKind::Envoy => return None,
+            },
             Self::ClientAddress => match host {
                 HostKind::Core | HostKind::Wasmtime => return None,
                 HostKind::Envoy => "a real connection comes from loopback",
+            },
+            Self::VirtualTime => match host {
+                HostKind::Core | HostKind::Wasmtime => return None,
+                HostKind::Envoy => "needs virtual time",
             },
         })
     }

@@ -2,6 +2,7 @@ mod skip;
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -334,4 +335,58 @@ fn a_service_is_known_by_its_selector() {
     assert_eq!(backends.behind("n", "s"), "v1");
     assert_eq!(backends.behind("n", "manual"), "v2");
     assert_eq!(backends.behind("other", "s"), "s");
+}
+
+const STEP: &str = "request: {path: /}\n  response: {statusCodes: [200]}\n";
+
+#[test]
+fn time_passes_in_steps_and_later_steps_need_it_virtual() {
+    let scenario = loaded(&steps(&format!(
+        "- {STEP}- advance: 30s\n- {STEP}- advance: 1m500ms\n  {STEP}"
+    )));
+    let seen: Vec<_> = scenario
+        .cases
+        .iter()
+        .map(|case| {
+            let time = case.features.contains(&Feature::VirtualTime);
+            (case.advance, matches!(case.what, What::Wait), time)
+        })
+        .collect();
+    let half_a_minute = Some(Duration::from_secs(30));
+    let longer = Some(Duration::from_millis(60_500));
+    assert_eq!(
+        seen,
+        [
+            (None, false, false),
+            (half_a_minute, true, true),
+            (None, false, true),
+            (longer, false, true),
+        ]
+    );
+}
+
+#[test]
+fn time_that_cannot_pass_is_refused() {
+    assert_eq!(
+        refused(&one_case("  advance: 30s\n")),
+        "cases.yaml:4:3: cases[0].advance: only steps follow one another in time"
+    );
+    let message = refused(&steps("- advance: soon\n"));
+    assert!(
+        message.contains("steps[0].advance: \"soon\" is no duration"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_scenario_says_how_many_workers_it_needs() {
+    assert_eq!(loaded(&one_case("")).workers.get(), 1);
+    assert_eq!(
+        loaded(&format!("workers: 4\n{}", one_case("")))
+            .workers
+            .get(),
+        4
+    );
+    let message = refused(&format!("workers: 0\n{}", one_case("")));
+    assert!(message.contains("workers: must be at least 1"), "{message}");
 }

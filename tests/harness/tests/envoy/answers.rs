@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
+use gwf::abi::{Deadline, EnvoyVersion, Runtime};
+use gwf::chain::{self, EmbeddedEnvoy};
 use gwf::envoy::EnvoyError;
 use gwf::exchange::{Exchange, Protocol};
-use gwf::xds::RouteAction;
+use gwf::xds::{RouteAction, ServiceCluster};
 
 use crate::fixture::{
     REROUTE, binary, forward, get, header, module, proxy, route, seen, send, start, values,
@@ -242,4 +244,41 @@ fn what_cannot_be_sent_is_an_error_that_says_so() {
         ..get("/")
     });
     assert!(matches!(elsewhere, Err(EnvoyError::NoListener(81))));
+}
+
+#[test]
+fn a_trusted_proxy_says_who_the_client_is() {
+    let Some(binary) = binary() else { return };
+    let mut proxy = proxy(vec![route("/", forward("v1"))]);
+    proxy.listeners[0].trusted_hops = 2;
+    // A cluster that nothing leads to is taken with endpoint and without.
+    proxy.services = ["127.0.0.1:1".parse().ok(), None]
+        .into_iter()
+        .enumerate()
+        .map(|(number, address)| ServiceCluster {
+            name: format!("service-{number}"),
+            address,
+        })
+        .collect();
+    let runtime = Runtime::new(EnvoyVersion::default(), Deadline::Fuel(1_000_000_000)).unwrap();
+    let mut embedded = EmbeddedEnvoy::new(&runtime, &proxy, &chain::Options::default()).unwrap();
+    let real = start(&binary, &proxy);
+    for (forwarded, client) in [
+        ("203.0.113.7, 198.51.100.9, 192.0.2.4", "198.51.100.9"),
+        ("203.0.113.7, 192.0.2.4", "203.0.113.7"),
+    ] {
+        let mut exchange = get("/");
+        exchange.headers = vec![(b"x-forwarded-for".to_vec(), forwarded.into())];
+        let answers = [
+            real.send(&exchange).unwrap(),
+            embedded.send(0, &exchange).unwrap(),
+        ];
+        for answer in answers {
+            assert_eq!(
+                values(&seen(&answer).headers, "x-envoy-external-address"),
+                [client.as_bytes()],
+                "{forwarded}"
+            );
+        }
+    }
 }

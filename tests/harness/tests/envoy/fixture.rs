@@ -85,6 +85,7 @@ pub(crate) fn proxy(routes: Vec<Route>) -> Proxy {
     Proxy {
         listeners: vec![Listener {
             port: 80,
+            trusted_hops: 0,
             virtual_hosts: vec![virtual_host],
         }],
         filters: Vec::new(),
@@ -93,6 +94,7 @@ pub(crate) fn proxy(routes: Vec<Route>) -> Proxy {
             cluster("v2", false),
             cluster("grpc", true),
         ],
+        services: Vec::new(),
     }
 }
 

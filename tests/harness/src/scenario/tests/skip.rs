@@ -122,3 +122,40 @@ fn a_skip_may_hold_for_one_host_only() {
     assert!(on(&address, HostKind::Envoy).is_some());
     assert_eq!(on(&address, HostKind::Core), None);
 }
+
+#[test]
+fn limits_and_forwarded_addresses_are_replayed_where_modules_run() {
+    for feature in [
+        Feature::LocalRateLimit,
+        Feature::GlobalRateLimit,
+        Feature::ClientAddressDetection,
+    ] {
+        assert_eq!(feature.lacking_on(HostKind::Wasmtime), None);
+        assert_eq!(feature.lacking_on(HostKind::Envoy), None);
+    }
+    assert_eq!(Feature::VirtualTime.lacking_on(HostKind::Wasmtime), None);
+    assert!(Feature::VirtualTime.lacking_on(HostKind::Envoy).is_some());
+}
+
+#[test]
+fn of_a_client_traffic_policy_three_fields_are_replayed() {
+    let policy = |spec: &str| {
+        let spec = format!(
+            "kind: ClientTrafficPolicy\nspec: {{targetRefs: [{{kind: Gateway, name: g}}], {spec}}}"
+        );
+        skipped(&one_case(""), &spec)
+    };
+    for spec in [
+        "headers: {disableRateLimitHeaders: true, enableEnvoyHeaders: true}",
+        "clientIPDetection: {xForwardedFor: {numTrustedHops: 2}}",
+    ] {
+        assert_eq!(policy(spec), None, "{spec}");
+    }
+    for spec in [
+        "headers: {disableRateLimitHeaders: true}, timeout: {}",
+        "headers: {withUnderscoresAction: Allow}",
+        "clientIPDetection: {customHeader: {name: x}}",
+    ] {
+        assert!(policy(spec).is_some(), "{spec}");
+    }
+}

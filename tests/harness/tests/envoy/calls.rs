@@ -1,0 +1,101 @@
+//! What comes of a filter's gRPC call, in Envoy and in the embedded host with its own client.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+
+use gwf::abi::{Deadline, EnvoyVersion, Runtime};
+use gwf::chain::{self, EmbeddedEnvoy};
+use gwf::services::ServiceClient;
+use gwf::xds::ServiceCluster;
+
+use crate::fixture::{binary, forward, get, module, proxy, route, start, with_filter};
+
+/// Calls the cluster `service` with a deadline of 50 ms and answers 400 and the gRPC status.
+const CALLER: &str = r#"(module
+    (import "env" "proxy_grpc_call" (func $call
+        (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_set_effective_context" (func $effective (param i32) (result i32)))
+    (import "env" "proxy_send_local_response"
+        (func $reply (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "servicepkg.ServiceMethod")
+    (global $stream (mut i32) (i32.const 0))
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "_initialize"))
+    (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+    (func (export "proxy_on_request_headers") (param $id i32) (param i32 i32) (result i32)
+        (global.set $stream (local.get $id))
+        (drop (call $call (i32.const 0) (i32.const 7) (i32.const 7) (i32.const 11)
+            (i32.const 18) (i32.const 6) (i32.const 100) (i32.const 4)
+            (i32.const 0) (i32.const 0) (i32.const 50) (i32.const 200)))
+        (i32.const 1))
+    (func (export "proxy_on_grpc_close") (param i32 i32) (param $status i32)
+        (drop (call $effective (global.get $stream)))
+        (drop (call $reply (i32.add (i32.const 400) (local.get $status)) (i32.const 0) (i32.const 0)
+            (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const -1)))))"#;
+
+/// The statuses that the call ends with, on Envoy and embedded.
+fn statuses(address: Option<SocketAddr>) -> Option<[u16; 2]> {
+    let binary = binary()?;
+    let folder = tempfile::tempdir().unwrap();
+    let caller = module(folder.path(), CALLER);
+    let mut proxy = with_filter(proxy(vec![route("/", forward("v1"))]), caller);
+    proxy.services = vec![ServiceCluster {
+        name: "service".into(),
+        address,
+    }];
+    let real = start(&binary, &proxy).send(&get("/")).unwrap();
+    let runtime = Runtime::new(EnvoyVersion::default(), Deadline::Fuel(1_000_000_000)).unwrap();
+    let options = chain::Options {
+        responder: ServiceClient::new(&proxy.services).unwrap().responder(),
+        ..chain::Options::default()
+    };
+    let mut embedded = EmbeddedEnvoy::new(&runtime, &proxy, &options).unwrap();
+    let embedded = embedded.send(0, &get("/")).unwrap();
+    Some([real.status - 400, embedded.status - 400])
+}
+
+const UNAVAILABLE: u16 = 14;
+
+#[test]
+fn nobody_listens() {
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    for address in [Some(address), None] {
+        let Some(statuses) = statuses(address) else {
+            return;
+        };
+        assert_eq!(statuses, [UNAVAILABLE; 2], "{address:?}");
+    }
+}
+
+#[test]
+fn nothing_comes_until_the_deadline() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let Some(statuses) = statuses(silent.local_addr().ok()) else {
+        return;
+    };
+    assert_eq!(statuses, [UNAVAILABLE; 2]);
+}
+
+#[test]
+fn garbage_comes() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            stream
+                .write_all(b"\xff\xfe\xfd garbage that is no frame at all")
+                .unwrap();
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    });
+    let Some(statuses) = statuses(Some(address)) else {
+        return;
+    };
+    assert_eq!(statuses, [UNAVAILABLE; 2]);
+}
