@@ -67,7 +67,7 @@ mod tests {
         )
         .unwrap();
         let selector: LabelSelector = serde_json::from_str(selector).unwrap();
-        selects(&selector, &manifests, namespace)
+        selects(&selector, &manifests.namespace_labels(namespace))
     }
 
     #[test]

@@ -135,7 +135,17 @@ impl Emitter<'_, '_> {
             value.settings.as_ref()?.policies.get(policy).cloned()
         });
         let mut policy = match (extension, traffic) {
-            (Some(extension), Some((name, spec))) => joined(extension, &name, spec),
+            (Some(extension), Some((name, mut spec))) => {
+                if has_default(&extension) && without_default(&mut spec) {
+                    let by = format!(
+                        "by {} for the local rule without clientSelectors",
+                        extension.name
+                    );
+                    let index = source.traffic?.0;
+                    self.limits.relate(index, "Overridden", by);
+                }
+                joined(extension, merge::written_in(spec, &name))
+            }
             (Some(extension), None) => extension,
             (None, Some((name, spec))) => PolicySpec {
                 name,
@@ -259,21 +269,30 @@ fn covers(policy: &PolicySpec, route: &Document, rule: usize, listener: &str) ->
     })
 }
 
-/// Both count. There is one rule without selectors among local ones: the EnvoyExtensionPolicy's.
-fn joined(mut extension: PolicySpec, name: &str, traffic: RateLimitSpec) -> PolicySpec {
-    let mut traffic = merge::written_in(traffic, name);
+/// Both count.
+fn joined(mut extension: PolicySpec, traffic: RateLimitSpec) -> PolicySpec {
     let own = extension.rate_limit.take().unwrap_or_default();
-    if let Some(local) = &mut traffic.local
-        && validate::rules(&own.local).iter().any(validate::is_default)
-    {
-        local.rules.retain(|rule| !validate::is_default(rule));
-    }
     extension.rate_limit = Some(RateLimitSpec {
         kind: None,
         local: merge::joined(own.local, traffic.local),
         global: merge::joined(own.global, traffic.global),
     });
     extension
+}
+
+fn has_default(policy: &PolicySpec) -> bool {
+    let local = policy.rate_limit.as_ref().map(|spec| &spec.local);
+    local.is_some_and(|local| validate::rules(local).iter().any(validate::is_default))
+}
+
+/// There is one local rule without selectors; whether there was another.
+fn without_default(traffic: &mut RateLimitSpec) -> bool {
+    let Some(local) = &mut traffic.local else {
+        return false;
+    };
+    let before = local.rules.len();
+    local.rules.retain(|rule| !validate::is_default(rule));
+    local.rules.len() < before
 }
 
 /// A listener without headers has none for what no selector matches, whatever that rule says (Envoy
