@@ -16,7 +16,7 @@ use crate::manifest::{Document, Manifests};
 use crate::report::{Condition, Report, Severity};
 use gateway_filter_sdk::limit::spec::RateLimitSpec;
 use gateway_filter_sdk::route::spec::RuleSpec;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use target::{Attached, Scope};
 use validate::Remark;
 
@@ -32,7 +32,7 @@ pub(crate) struct Limits<'a> {
     client: Attached,
     extension: Attached,
     /// What was asked for already.
-    effective: HashMap<Traffic, Result<Option<RateLimitSpec>, Remark>>,
+    effective: BTreeMap<Traffic, Result<Option<RateLimitSpec>, Remark>>,
     /// By policy and condition, what it is merged with or overridden for.
     relations: BTreeMap<(usize, &'static str), BTreeSet<String>>,
 }
@@ -45,7 +45,7 @@ impl<'a> Limits<'a> {
             traffic: target::attach(manifests, &manifests.traffic_policies, report),
             client: target::attach(manifests, &manifests.client_policies, report),
             extension: target::attach(manifests, &manifests.extension_policies, report),
-            effective: HashMap::new(),
+            effective: BTreeMap::new(),
             relations: BTreeMap::new(),
         };
         let attached: BTreeSet<usize> = limits.traffic.values().copied().collect();
@@ -95,18 +95,15 @@ impl<'a> Limits<'a> {
         // A rule's policy is merged with the Gateway's, never with the route's.
         let parent = parents.first().filter(|_| merges && !of_rule.is_empty());
         let parent = parent.map(|(_, parent)| *parent);
-        if let Some(parent) = parent {
-            self.relate(winner, "Merged", format!("with {}", self.name(parent)));
-            self.relate(
-                parent,
-                "Merged",
-                format!("by {} for {scope}", self.name(winner)),
-            );
+        let merged = parent.filter(|_| self.effective((winner, parent)).is_ok());
+        let by = format!("by {} for {scope}", self.name(winner));
+        if let Some(merged) = merged {
+            self.relate(winner, "Merged", format!("with {}", self.name(merged)));
+            self.relate(merged, "Merged", by.clone());
         }
         for (_, other) in of_rule.iter().chain(&parents) {
-            if *other != winner && Some(*other) != parent {
-                let by = format!("by {} for {scope}", self.name(winner));
-                self.relate(*other, "Overridden", by);
+            if *other != winner && Some(*other) != merged {
+                self.relate(*other, "Overridden", by.clone());
             }
         }
         Some((winner, parent))

@@ -92,13 +92,15 @@ fn a_merge_with_a_refused_policy_is_refused() {
         ),
     ]);
     assert_eq!(bundle.gateways[0].rate_limit, None);
-    let line = "m.yaml:28: BackendTrafficPolicy infra/p: Accepted=False Invalid: \
-                merged with infra/gateway: a local limit must be greater than 0";
-    assert!(
-        lines(&bundle).contains(&line.to_owned()),
-        "{:#?}",
-        lines(&bundle)
-    );
+    let report = lines(&bundle).join("\n");
+    for line in [
+        "infra/p: Accepted=False Invalid: \
+         merged with infra/gateway: a local limit must be greater than 0",
+        "infra/gateway: Overridden=True Overridden: by infra/p for HTTPRoute infra/r",
+    ] {
+        assert!(report.contains(line), "{line}\n{report}");
+    }
+    assert!(!report.contains("Merged=True"), "{report}");
 }
 
 #[test]
