@@ -7,4 +7,5 @@ mod namespaces;
 mod routes;
 
 pub(crate) use listeners::{Listener, Protocol, listeners, missing_gateways};
+pub(crate) use namespaces::selects;
 pub(crate) use routes::{Attachment, attach, missing_parents};

@@ -38,7 +38,8 @@ pub(crate) fn resolve(
     let own = route.document.namespace();
     let namespace = backend.namespace.as_deref().unwrap_or(own);
     let name = &backend.name;
-    if namespace != own && !granted(manifests, route.document.kind(), own, namespace, name) {
+    let from = (GATEWAY_API, route.document.kind(), own);
+    if namespace != own && !granted(manifests, from, ("", "Service", namespace), name) {
         let message =
             format!("no ReferenceGrant in namespace {namespace} lets {own} use Service {name}");
         return Err(("RefNotPermitted", message));
@@ -74,23 +75,27 @@ pub(crate) fn resolve(
     })
 }
 
+/// Group, kind and namespace of what refers or is referred to.
+type Kind<'a> = (&'a str, &'a str, &'a str);
+
 /// ReferenceGrant: "from" names group, kind and namespace of the referrer, "to" group, kind and
 /// perhaps name in the namespace of the grant. "When unspecified [the name], this policy refers to
 /// all resources of the specified Group and Kind in the local namespace."
-fn granted(manifests: &Manifests, kind: &str, from: &str, to: &str, service: &str) -> bool {
+pub(crate) fn granted(manifests: &Manifests, from: Kind, to: Kind, name: &str) -> bool {
+    let (group, kind, namespace) = to;
     let grants = manifests
         .grants
         .iter()
-        .filter(|grant| grant.document.namespace() == to);
+        .filter(|grant| grant.document.namespace() == namespace);
     grants.into_iter().any(|grant| {
-        let from_allowed = grant.value.from.iter().any(|entry| {
-            entry.group == GATEWAY_API && entry.kind == kind && entry.namespace == from
-        });
+        let from_allowed = grant
+            .value
+            .from
+            .iter()
+            .any(|entry| (&*entry.group, &*entry.kind, &*entry.namespace) == from);
         let to_allowed = grant.value.to.iter().any(|entry| {
             let named = entry.name.as_deref().filter(|name| !name.is_empty());
-            entry.group.is_empty()
-                && entry.kind == "Service"
-                && named.is_none_or(|name| name == service)
+            entry.group == group && entry.kind == kind && named.is_none_or(|one| one == name)
         });
         from_allowed && to_allowed
     })

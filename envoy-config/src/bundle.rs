@@ -2,14 +2,16 @@
 
 use crate::attach::{self, Attachment, Listener, Protocol};
 use crate::convert::{Converted, convert};
+use crate::extension;
+use crate::limits::{GatewayLimits, Limits};
 use crate::manifest::model::{GatewaySpec, Object, Route};
-use crate::manifest::{Document, Manifests, ObjectKind};
+use crate::manifest::{Document, Manifests, ObjectKind, policy};
 use crate::report::{Report, Severity};
 use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
 use gateway_filter_sdk::route::spec::{
-    ListenerSpec, Metadata, RouteKind, RouteMatchSpec, RouteSpec,
+    ListenerSpec, Metadata, RouteKind, RouteMatchSpec, RouteSpec, RuleSpec,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What the manifests come to.
 #[derive(Debug, Clone)]
@@ -56,6 +58,10 @@ pub struct ListenerInfo {
     pub hostname: Option<String>,
     /// It terminates TLS.
     pub tls: bool,
+    /// Proxies in front that are trusted, as ClientTrafficPolicy
+    /// `clientIPDetection.xForwardedFor.numTrustedHops` counts them: "the client IP is taken from
+    /// the Nth address from the right end of the XFF header"; 0 is the peer itself.
+    pub trusted_hops: u32,
 }
 
 /// A port of a Service that routes lead to.
@@ -118,10 +124,14 @@ pub fn bundle(manifests: &Manifests) -> Bundle {
             .entry(key)
             .or_insert_with(|| convert(manifests, route, &mut report));
     }
+    let mut limits = Limits::attach(manifests, &mut report);
     let gateways = attached
         .iter()
-        .map(|(gateway, listeners, routes)| gateway_bundle(gateway, listeners, routes, &converted))
+        .map(|(gateway, listeners, routes)| {
+            gateway_bundle(gateway, listeners, routes, &converted, &mut limits)
+        })
         .collect();
+    limits.finish(&mut report);
     report
         .entries
         .sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
@@ -134,6 +144,13 @@ fn report_unused(manifests: &Manifests, report: &mut Report) {
             ObjectKind::Kept => {
                 let message = "not used yet".to_owned();
                 report.ignore(document, "", Severity::Note, message);
+            }
+            ObjectKind::BackendTrafficPolicy
+            | ObjectKind::ClientTrafficPolicy
+            | ObjectKind::EnvoyExtensionPolicy => {
+                if let Some(message) = policy::left_to_envoy(document) {
+                    report.ignore(document, "spec", Severity::Note, message);
+                }
             }
             ObjectKind::Unknown => {
                 let group = document.group();
@@ -150,16 +167,23 @@ fn gateway_bundle(
     listeners: &[Listener],
     routes: &[Attachment],
     converted: &HashMap<*const Object<Route>, Converted>,
+    limits: &mut Limits,
 ) -> GatewayBundle {
-    let infos = listeners.iter().map(serving);
+    let routes: Vec<(&Attachment, &Converted)> = routes
+        .iter()
+        .filter_map(|one| Some((one, converted.get(&std::ptr::from_ref(one.route))?)))
+        .collect();
+    let rules: Vec<(&Attachment, &[RuleSpec])> = routes
+        .iter()
+        .map(|(attachment, converted)| (*attachment, converted.spec.rules.as_slice()))
+        .collect();
+    let GatewayLimits { filter, refused } = limits.of_gateway(gateway, listeners, &rules);
     let mut specs = Vec::new();
     let mut backends: BTreeMap<String, Backend> = BTreeMap::new();
     let mut native = Vec::new();
-    for attachment in routes {
-        let Some(converted) = converted.get(&std::ptr::from_ref(attachment.route)) else {
-            continue;
-        };
-        specs.push(route_spec(attachment, listeners, converted));
+    for (index, (attachment, converted)) in routes.into_iter().enumerate() {
+        let refused = |listener| refused.get(&(index, listener)).cloned().unwrap_or_default();
+        specs.extend(route_specs(attachment, listeners, converted, refused));
         for resolved in &converted.backends {
             let id = format!(
                 "{}/{}:{}",
@@ -176,7 +200,10 @@ fn gateway_bundle(
         }
         native.extend(native_rules(attachment.route, converted));
     }
-    let listeners: Vec<ListenerInfo> = infos.flatten().collect();
+    let listeners: Vec<ListenerInfo> = listeners
+        .iter()
+        .filter_map(|listener| serving(listener, limits.trusted_hops(&gateway.document, listener)))
+        .collect();
     let listener_specs = listeners.iter().map(listener_spec).collect();
     GatewayBundle {
         namespace: gateway.document.namespace().to_owned(),
@@ -185,7 +212,7 @@ fn gateway_bundle(
             listeners: listener_specs,
             routes: specs,
         },
-        rate_limit: None,
+        rate_limit: filter,
         listeners,
         backends: backends.into_values().collect(),
         native,
@@ -193,7 +220,7 @@ fn gateway_bundle(
 }
 
 /// The listener, if it is served and carries HTTP.
-fn serving(listener: &Listener) -> Option<ListenerInfo> {
+fn serving(listener: &Listener, trusted_hops: u32) -> Option<ListenerInfo> {
     let served = listener.is_ready() && listener.protocol.carries_http();
     served.then(|| ListenerInfo {
         name: listener.name.clone(),
@@ -202,6 +229,7 @@ fn serving(listener: &Listener) -> Option<ListenerInfo> {
         protocol: listener.spec.protocol.clone(),
         hostname: listener.spec.hostname.clone(),
         tls: listener.protocol == Protocol::Https,
+        trusted_hops,
     })
 }
 
@@ -214,23 +242,41 @@ fn listener_spec(listener: &ListenerInfo) -> ListenerSpec {
     }
 }
 
-fn route_spec(attachment: &Attachment, listeners: &[Listener], converted: &Converted) -> RouteSpec {
-    let document = &attachment.route.document;
-    let names = attachment
-        .listeners
-        .iter()
-        .filter_map(|index| listeners.get(*index));
-    RouteSpec {
-        api_version: None,
-        kind: attachment.route.value.kind,
-        metadata: Metadata {
-            namespace: document.namespace().to_owned(),
-            name: document.name().to_owned(),
-            creation_timestamp: document.creation_timestamp(),
-        },
-        listeners: Some(names.map(|listener| listener.name.clone()).collect()),
-        spec: converted.spec.clone(),
+/// The route, once for all listeners on which the same rules are `refused`.
+fn route_specs(
+    attachment: &Attachment,
+    listeners: &[Listener],
+    converted: &Converted,
+    refused: impl Fn(usize) -> BTreeSet<usize>,
+) -> Vec<RouteSpec> {
+    let mut parts: BTreeMap<BTreeSet<usize>, Vec<String>> = BTreeMap::new();
+    for index in &attachment.listeners {
+        if let Some(listener) = listeners.get(*index) {
+            let names = parts.entry(refused(*index)).or_default();
+            names.push(listener.name.clone());
+        }
     }
+    let document = &attachment.route.document;
+    let part = |(refused, names): (BTreeSet<usize>, Vec<String>)| {
+        let mut spec = converted.spec.clone();
+        for (index, rule) in spec.rules.iter_mut().enumerate() {
+            if refused.contains(&index) {
+                *rule = extension::refusing(std::mem::take(rule));
+            }
+        }
+        RouteSpec {
+            api_version: None,
+            kind: attachment.route.value.kind,
+            metadata: Metadata {
+                namespace: document.namespace().to_owned(),
+                name: document.name().to_owned(),
+                creation_timestamp: document.creation_timestamp(),
+            },
+            listeners: Some(names),
+            spec,
+        }
+    };
+    parts.into_iter().map(part).collect()
 }
 
 fn native_rules(route: &Object<Route>, converted: &Converted) -> Vec<NativeRule> {

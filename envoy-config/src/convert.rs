@@ -7,8 +7,8 @@ use crate::manifest::model::{BackendRef, Object, Route, Rule};
 use crate::manifest::route_filter::RouteMatchFilter;
 use crate::report::{Condition, Report};
 use gateway_filter_sdk::route::spec::{
-    BackendRefSpec, DirectResponseSpec, FilterKind, FilterSpec, MatchKind, MatchSpec, RouteKind,
-    RuleSpec, RulesSpec, ValueMatchSpec,
+    BackendRefSpec, FilterKind, FilterSpec, MatchKind, MatchSpec, RouteKind, RuleSpec, RulesSpec,
+    ValueMatchSpec,
 };
 use serde_json::Value;
 
@@ -123,17 +123,11 @@ impl Converter<'_> {
             mirrors,
         }) = filters
         else {
-            let error = DirectResponseSpec {
-                status_code: Some(500),
-                ..Default::default()
-            };
-            let filters = vec![extension::response_filter(error)];
-            return RuleSpec {
+            return extension::refusing(RuleSpec {
                 name,
                 matches,
-                filters,
                 ..RuleSpec::default()
-            };
+            });
         };
         native.extend(native_features(rule));
         let matches = and(matches, &conditions, self.route.value.kind);

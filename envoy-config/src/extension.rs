@@ -8,7 +8,7 @@ use crate::manifest::route_filter::{DirectResponse, ResponseBodyType, UrlRewrite
 use crate::manifest::{ENVOY_GATEWAY, Manifests};
 use gateway_filter_sdk::route::spec::{
     DirectResponseSpec, FilterKind, FilterSpec, PathModifierKind, PathModifierSpec,
-    RegexRewriteSpec, RewriteSpec,
+    RegexRewriteSpec, RewriteSpec, RuleSpec,
 };
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::Value;
@@ -56,8 +56,22 @@ pub(crate) fn apply(
     Ok(())
 }
 
+/// The rule, answered 500 instead of served.
+pub(crate) fn refusing(rule: RuleSpec) -> RuleSpec {
+    let error = DirectResponseSpec {
+        status_code: Some(500),
+        ..Default::default()
+    };
+    RuleSpec {
+        name: rule.name,
+        matches: rule.matches,
+        filters: vec![response_filter(error)],
+        ..RuleSpec::default()
+    }
+}
+
 /// A filter that answers by itself.
-pub(crate) fn response_filter(response: DirectResponseSpec) -> FilterSpec {
+fn response_filter(response: DirectResponseSpec) -> FilterSpec {
     FilterSpec {
         direct_response: Some(response),
         ..filter(FilterKind::DirectResponse)

@@ -11,6 +11,7 @@ mod backend;
 mod bundle;
 mod convert;
 mod extension;
+mod limits;
 mod manifest;
 mod problem;
 mod report;

@@ -3,6 +3,7 @@
 mod document;
 mod kinds;
 pub(crate) mod model;
+pub(crate) mod policy;
 pub(crate) mod route_filter;
 mod typed;
 mod yaml;
@@ -14,6 +15,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Service};
 pub(crate) use kinds::{ENVOY_GATEWAY, GATEWAY_API, ObjectKind};
 use miette::NamedSource;
 use model::{GatewaySpec, GrantSpec, ListenerSetSpec, Object, Route};
+use policy::{ClientSettings, LimitExtension, Policy, TrafficSettings};
 use route_filter::HTTPRouteFilterSpec;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -34,6 +36,9 @@ pub struct Manifests {
     pub(crate) routes: Vec<Object<Route>>,
     pub(crate) grants: Vec<Object<GrantSpec>>,
     pub(crate) route_filters: Named<HTTPRouteFilterSpec>,
+    pub(crate) traffic_policies: Vec<Object<Policy<TrafficSettings>>>,
+    pub(crate) client_policies: Vec<Object<Policy<ClientSettings>>>,
+    pub(crate) extension_policies: Vec<Object<Policy<LimitExtension>>>,
     pub(crate) services: Named<Service>,
     pub(crate) config_maps: Named<ConfigMap>,
     pub(crate) namespaces: BTreeMap<String, Labels>,
@@ -103,6 +108,15 @@ impl Manifests {
             ObjectKind::HTTPRouteFilter => {
                 self.route_filters
                     .insert(full_name, Object::read(&document, "spec")?);
+            }
+            ObjectKind::BackendTrafficPolicy => {
+                self.traffic_policies.push(Object::read(&document, "spec")?);
+            }
+            ObjectKind::ClientTrafficPolicy => {
+                self.client_policies.push(Object::read(&document, "spec")?);
+            }
+            ObjectKind::EnvoyExtensionPolicy => {
+                self.extension_policies.push(policy::extension(&document)?);
             }
             ObjectKind::Service => {
                 self.services

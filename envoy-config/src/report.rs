@@ -17,9 +17,9 @@ pub enum Severity {
 /// A condition in the status of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
-    /// `Accepted`, `ResolvedRefs` or `Conflicted`.
+    /// `Accepted`, `ResolvedRefs` or `Conflicted`; of a policy also `Overridden` or `Merged`.
     pub kind: &'static str,
-    /// `True` or `False`; of a condition that is reported it is the bad one.
+    /// `True` or `False`; of a condition that is reported as an error it is the bad one.
     pub status: bool,
     /// The `Reason` constant of the Gateway API, or Envoy Gateway's where that has none.
     pub reason: &'static str,
@@ -39,6 +39,15 @@ impl Condition {
             kind: "ResolvedRefs",
             status: false,
             reason,
+        }
+    }
+
+    /// Envoy Gateway's for a policy and others: `Overridden` or `Merged`.
+    pub(crate) const fn related(kind: &'static str) -> Self {
+        Self {
+            kind,
+            status: true,
+            reason: kind,
         }
     }
 
@@ -105,6 +114,17 @@ impl Report {
         message: String,
     ) {
         self.add(document, path, Severity::Error, Some(condition), message);
+    }
+
+    /// A condition of `document` that is no error.
+    pub(crate) fn tell(
+        &mut self,
+        document: &Document,
+        path: &str,
+        condition: Condition,
+        message: String,
+    ) {
+        self.add(document, path, Severity::Note, Some(condition), message);
     }
 
     /// A part of `document` is not used.

@@ -4,6 +4,7 @@
 
 mod filter;
 mod listener;
+mod policy;
 mod route;
 mod route_filter;
 mod syntax;
@@ -28,6 +29,9 @@ pub(crate) fn check(document: &Document, kind: ObjectKind) -> Vec<Problem> {
             ObjectKind::ListenerSet => listener::listener_set(&mut checker, &spec),
             ObjectKind::Route(kind) => route::route(&mut checker, &spec, kind),
             ObjectKind::HTTPRouteFilter => route_filter::route_filter(&mut checker, &spec),
+            ObjectKind::BackendTrafficPolicy => policy::traffic(&mut checker, &spec),
+            ObjectKind::ClientTrafficPolicy => policy::client(&mut checker, &spec),
+            ObjectKind::EnvoyExtensionPolicy => policy::extension(&mut checker, &spec),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! Which namespaces a listener or Gateway lets in.
 
-use crate::manifest::Manifests;
 use crate::manifest::model::{FromNamespaces, NamespaceFilter};
+use crate::manifest::{Labels, Manifests};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
 /// Whether objects in `namespace` may attach to one in `own`. `default` is what an absent filter
@@ -19,14 +19,13 @@ pub(super) fn allowed(
         FromNamespaces::Same => own == namespace,
         FromNamespaces::Selector => filter
             .and_then(|filter| filter.selector.as_ref())
-            .is_some_and(|selector| selects(selector, manifests, namespace)),
+            .is_some_and(|selector| selects(selector, &manifests.namespace_labels(namespace))),
     }
 }
 
 /// "The result of matchLabels and matchExpressions are ANDed. An empty label selector matches all
 /// objects." (Kubernetes, `meta/v1` LabelSelector)
-fn selects(selector: &LabelSelector, manifests: &Manifests, namespace: &str) -> bool {
-    let labels = manifests.namespace_labels(namespace);
+pub(crate) fn selects(selector: &LabelSelector, labels: &Labels) -> bool {
     let equal = selector.match_labels.iter().flatten();
     let expressions = selector.match_expressions.iter().flatten();
     equal
@@ -68,7 +67,7 @@ mod tests {
         )
         .unwrap();
         let selector: LabelSelector = serde_json::from_str(selector).unwrap();
-        selects(&selector, &manifests, namespace)
+        selects(&selector, &manifests.namespace_labels(namespace))
     }
 
     #[test]

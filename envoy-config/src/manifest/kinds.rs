@@ -1,6 +1,7 @@
 //! Which kinds are known, and how objects of each are checked.
 
 use super::document::Document;
+use super::policy::schema::{BackendTrafficPolicy, ClientTrafficPolicy, EnvoyExtensionPolicy};
 use super::route_filter::HTTPRouteFilter;
 use super::typed;
 use crate::problem::Problem;
@@ -19,6 +20,9 @@ pub(crate) enum ObjectKind {
     Route(RouteKind),
     ReferenceGrant,
     HTTPRouteFilter,
+    BackendTrafficPolicy,
+    ClientTrafficPolicy,
+    EnvoyExtensionPolicy,
     Service,
     ConfigMap,
     Namespace,
@@ -69,9 +73,6 @@ const KEPT: &[(&str, &[&str])] = &[
         ENVOY_GATEWAY,
         &[
             "Backend",
-            "BackendTrafficPolicy",
-            "ClientTrafficPolicy",
-            "EnvoyExtensionPolicy",
             "EnvoyPatchPolicy",
             "EnvoyProxy",
             "SecurityPolicy",
@@ -88,6 +89,9 @@ pub(super) fn classify(group: &str, kind: &str) -> ObjectKind {
         (GATEWAY_API, "GRPCRoute") => ObjectKind::Route(RouteKind::GRPCRoute),
         (GATEWAY_API, "ReferenceGrant") => ObjectKind::ReferenceGrant,
         (ENVOY_GATEWAY, "HTTPRouteFilter") => ObjectKind::HTTPRouteFilter,
+        (ENVOY_GATEWAY, "BackendTrafficPolicy") => ObjectKind::BackendTrafficPolicy,
+        (ENVOY_GATEWAY, "ClientTrafficPolicy") => ObjectKind::ClientTrafficPolicy,
+        (ENVOY_GATEWAY, "EnvoyExtensionPolicy") => ObjectKind::EnvoyExtensionPolicy,
         ("", "Service") => ObjectKind::Service,
         ("", "ConfigMap") => ObjectKind::ConfigMap,
         ("", "Namespace") => ObjectKind::Namespace,
@@ -122,6 +126,9 @@ pub(super) fn check(document: &Document) -> Vec<Problem> {
         ObjectKind::Route(RouteKind::GRPCRoute) => typed::check::<grpcroutes::GrpcRoute>(document),
         ObjectKind::ReferenceGrant => typed::check::<referencegrants::ReferenceGrant>(document),
         ObjectKind::HTTPRouteFilter => typed::check::<HTTPRouteFilter>(document),
+        ObjectKind::BackendTrafficPolicy => typed::check::<BackendTrafficPolicy>(document),
+        ObjectKind::ClientTrafficPolicy => typed::check::<ClientTrafficPolicy>(document),
+        ObjectKind::EnvoyExtensionPolicy => typed::check::<EnvoyExtensionPolicy>(document),
         ObjectKind::Service => typed::check::<Service>(document),
         ObjectKind::ConfigMap => typed::check::<ConfigMap>(document),
         ObjectKind::Namespace => typed::check::<Namespace>(document),
@@ -140,7 +147,10 @@ fn versions(kind: ObjectKind) -> &'static [&'static str] {
         | ObjectKind::Gateway
         | ObjectKind::Route(RouteKind::HTTPRoute)
         | ObjectKind::ReferenceGrant => &["v1", "v1beta1"],
-        ObjectKind::HTTPRouteFilter => &["v1alpha1"],
+        ObjectKind::HTTPRouteFilter
+        | ObjectKind::BackendTrafficPolicy
+        | ObjectKind::ClientTrafficPolicy
+        | ObjectKind::EnvoyExtensionPolicy => &["v1alpha1"],
         ObjectKind::ListenerSet
         | ObjectKind::Route(RouteKind::GRPCRoute)
         | ObjectKind::Service

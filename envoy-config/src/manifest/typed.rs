@@ -51,8 +51,17 @@ pub(crate) fn read<T: DeserializeOwned>(
     } else {
         all.get(field).unwrap_or(&Value::Null)
     };
+    read_value(document, field, value)
+}
+
+/// Reads a value that stands at `path` in the document.
+pub(crate) fn read_value<T: DeserializeOwned>(
+    document: &Document,
+    path: &str,
+    value: &Value,
+) -> Result<T, Box<Problem>> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = format!("{field}.{}", known_path(error.path()));
+        let path = format!("{path}.{}", known_path(error.path()));
         document.problem(&path, error.inner().to_string())
     })
 }

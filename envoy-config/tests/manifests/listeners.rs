@@ -46,6 +46,7 @@ fn the_listeners_that_carry_http_are_listed() {
             protocol: protocol.to_owned(),
             hostname: hostname.map(str::to_owned),
             tls,
+            trusted_hops: 0,
         };
     assert_eq!(
         bundle.gateways[0].listeners,

@@ -320,14 +320,14 @@ fn filters_that_exclude_each_other_are_refused() {
 fn other_kinds_are_named_and_left_alone() {
     let bundle = bundled(&[
         OPEN,
-        "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: BackendTrafficPolicy\n\
+        "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: SecurityPolicy\n\
          metadata: {name: p}\nspec: {anything: 1}\n---\n",
         "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\n",
     ]);
     assert_eq!(
         lines(&bundle),
         [
-            "m.yaml:15: BackendTrafficPolicy default/p: not used yet",
+            "m.yaml:15: SecurityPolicy default/p: not used yet",
             "m.yaml:20: Widget default/w: ignored: the kind example.com/Widget is not known",
         ]
     );

@@ -3,6 +3,7 @@
 
 mod attachment;
 mod backends;
+mod limits;
 mod listeners;
 mod loading;
 mod rules;

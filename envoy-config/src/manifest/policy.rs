@@ -1,0 +1,203 @@
+//! What is used of Envoy Gateway's policies (`gateway.envoyproxy.io/v1alpha1`), after
+//! `api/v1alpha1` of its release 1.9. Objects get here only after the check against [`schema`].
+
+pub(super) mod schema;
+
+use super::model::Object;
+use super::{Document, GATEWAY_API, typed};
+use crate::problem::Problem;
+use gateway_filter_sdk::limit::spec::{RateLimitFilterSpec, RateLimitSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use serde::Deserialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The `spec` of a policy: what it is for and what it says.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Policy<T> {
+    #[serde(flatten)]
+    pub(crate) targets: TargetReferences,
+    #[serde(flatten)]
+    pub(crate) settings: T,
+}
+
+/// `PolicyTargetReferences` in `policy_helpers.go`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TargetReferences {
+    #[serde(default)]
+    target_ref: Option<TargetRef>,
+    #[serde(default)]
+    target_refs: Vec<TargetRef>,
+    #[serde(default)]
+    pub(crate) target_selectors: Vec<TargetSelector>,
+}
+
+impl TargetReferences {
+    /// The references and where they stand; `targetRef` alone, if there is one.
+    pub(crate) fn references(&self) -> Vec<(String, &TargetRef)> {
+        if let Some(one) = &self.target_ref {
+            return vec![("spec.targetRef".to_owned(), one)];
+        }
+        let refs = self.target_refs.iter().enumerate();
+        refs.map(|(index, one)| (format!("spec.targetRefs[{index}]"), one))
+            .collect()
+    }
+}
+
+/// An object in the namespace of the policy, or a section of it: a listener or a named rule.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TargetRef {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) section_name: Option<String>,
+}
+
+/// Objects by their labels.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TargetSelector {
+    #[serde(default)]
+    group: Option<String>,
+    kind: String,
+    #[serde(default)]
+    pub(crate) namespaces: Option<TargetNamespaces>,
+    #[serde(flatten)]
+    pub(crate) labels: LabelSelector,
+}
+
+impl TargetSelector {
+    /// The selector is for objects of that kind of the Gateway API.
+    pub(crate) fn is_for(&self, kind: &str) -> bool {
+        self.kind == kind && self.group.as_deref().unwrap_or(GATEWAY_API) == GATEWAY_API
+    }
+}
+
+/// The namespaces that a selector looks in; absent is the policy's own.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct TargetNamespaces {
+    #[serde(default)]
+    pub(crate) from: TargetNamespaceFrom,
+    #[serde(default)]
+    pub(crate) selector: Option<LabelSelector>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub(crate) enum TargetNamespaceFrom {
+    #[default]
+    Same,
+    All,
+    Selector,
+}
+
+/// BackendTrafficPolicy.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TrafficSettings {
+    #[serde(default)]
+    pub(crate) merge_type: Option<MergeType>,
+    #[serde(default)]
+    pub(crate) rate_limit: Option<RateLimitSpec>,
+}
+
+/// How a route's policy is merged into its parent's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) enum MergeType {
+    StrategicMerge,
+    JSONMerge,
+}
+
+/// ClientTrafficPolicy.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClientSettings {
+    #[serde(default)]
+    pub(crate) headers: ClientHeaders,
+    #[serde(default, rename = "clientIPDetection")]
+    pub(crate) client_ip_detection: ClientIpDetection,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClientHeaders {
+    #[serde(default)]
+    pub(crate) disable_rate_limit_headers: bool,
+    #[serde(default)]
+    pub(crate) enable_envoy_headers: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClientIpDetection {
+    #[serde(default)]
+    pub(crate) x_forwarded_for: ForwardedFor,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ForwardedFor {
+    #[serde(default)]
+    pub(crate) num_trusted_hops: u32,
+}
+
+/// EnvoyExtensionPolicy.
+#[derive(Debug, Clone, Deserialize)]
+struct ExtensionSettings {
+    #[serde(default)]
+    wasm: Vec<WasmExtension>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WasmExtension {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    config: Option<Value>,
+}
+
+/// What an EnvoyExtensionPolicy has the rate-limit filter do; absent if it does not load it.
+pub(crate) type LimitExtension = Option<RateLimitFilterSpec>;
+
+/// The name by which an EnvoyExtensionPolicy loads the rate-limit filter.
+const RATE_LIMIT: &str = "rate-limit";
+
+/// Reads an EnvoyExtensionPolicy and, in it, the configuration of the rate-limit filter.
+pub(super) fn extension(
+    document: &Arc<Document>,
+) -> Result<Object<Policy<LimitExtension>>, Box<Problem>> {
+    let Object { document, value } = Object::<Policy<ExtensionSettings>>::read(document, "spec")?;
+    let mut settings = None;
+    for (index, wasm) in value.settings.wasm.iter().enumerate() {
+        if let (Some(RATE_LIMIT), Some(config)) = (wasm.name.as_deref(), &wasm.config) {
+            let path = format!("spec.wasm[{index}].config");
+            settings = Some(typed::read_value(&document, &path, config)?);
+        }
+    }
+    let targets = value.targets;
+    Ok(Object {
+        document,
+        value: Policy { targets, settings },
+    })
+}
+
+/// The fields that are read here; all others are Envoy's own.
+const READ: [&str; 8] = [
+    "targetRef",
+    "targetRefs",
+    "targetSelectors",
+    "mergeType",
+    "rateLimit",
+    "headers",
+    "clientIPDetection",
+    "wasm",
+];
+
+/// What a policy asks of Envoy itself.
+pub(crate) fn left_to_envoy(document: &Document) -> Option<String> {
+    let spec = document.value().get("spec").and_then(Value::as_object)?;
+    let fields = spec.keys().map(String::as_str);
+    let others: Vec<&str> = fields.filter(|field| !READ.contains(field)).collect();
+    (!others.is_empty()).then(|| format!("left to Envoy: {}", others.join(", ")))
+}
