@@ -154,11 +154,8 @@ impl<'a> Limits<'a> {
 
     /// How many proxies in front of a listener are trusted.
     pub(crate) fn trusted_hops(&self, gateway: &Document, listener: &Listener) -> u32 {
-        let settings = self.client(&Scope::of_listener(gateway, listener));
-        settings
-            .client_ip_detection
-            .x_forwarded_for
-            .num_trusted_hops
+        self.client(&Scope::of_listener(gateway, listener))
+            .trusted_hops()
     }
 
     /// Reports what became of policies beside others.

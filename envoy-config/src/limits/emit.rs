@@ -98,7 +98,7 @@ impl Emitter<'_, '_> {
         let source = Source {
             traffic,
             extension,
-            no_headers: client.headers.disable_rate_limit_headers,
+            no_headers: client.disables_rate_limit_headers(),
         };
         let known = self.sources.iter().position(|(one, _)| *one == source);
         let known = known.unwrap_or_else(|| {
@@ -223,7 +223,7 @@ impl Emitter<'_, '_> {
         let serving = serving.filter(|one| one.is_ready() && one.protocol.carries_http());
         let envoy_headers = serving.clone().any(|listener| {
             let scopes = Scope::of_listener(self.gateway, listener);
-            self.limits.client(&scopes).headers.enable_envoy_headers
+            self.limits.client(&scopes).enables_envoy_headers()
         });
         Some(RateLimitFilterSpec {
             route_from: RouteFrom::Header,

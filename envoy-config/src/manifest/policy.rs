@@ -114,32 +114,55 @@ pub(crate) enum MergeType {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ClientSettings {
     #[serde(default)]
-    pub(crate) headers: ClientHeaders,
+    headers: Option<ClientHeaders>,
     #[serde(default, rename = "clientIPDetection")]
-    pub(crate) client_ip_detection: ClientIpDetection,
+    client_ip_detection: Option<ClientIpDetection>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ClientHeaders {
+struct ClientHeaders {
     #[serde(default)]
-    pub(crate) disable_rate_limit_headers: bool,
+    disable_rate_limit_headers: Option<bool>,
     #[serde(default)]
-    pub(crate) enable_envoy_headers: bool,
+    enable_envoy_headers: Option<bool>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ClientIpDetection {
+struct ClientIpDetection {
     #[serde(default)]
-    pub(crate) x_forwarded_for: ForwardedFor,
+    x_forwarded_for: Option<ForwardedFor>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ForwardedFor {
+struct ForwardedFor {
     #[serde(default)]
-    pub(crate) num_trusted_hops: u32,
+    num_trusted_hops: Option<u32>,
+}
+
+impl ClientSettings {
+    /// Answers carry no `x-ratelimit-*`.
+    pub(crate) fn disables_rate_limit_headers(&self) -> bool {
+        let headers = self.headers.as_ref();
+        headers.and_then(|headers| headers.disable_rate_limit_headers) == Some(true)
+    }
+
+    /// Refusals carry `x-envoy-ratelimited`.
+    pub(crate) fn enables_envoy_headers(&self) -> bool {
+        let headers = self.headers.as_ref();
+        headers.and_then(|headers| headers.enable_envoy_headers) == Some(true)
+    }
+
+    /// Proxies that are trusted with X-Forwarded-For.
+    pub(crate) fn trusted_hops(&self) -> u32 {
+        let detection = self.client_ip_detection.as_ref();
+        let forwarded = detection.and_then(|detection| detection.x_forwarded_for.as_ref());
+        forwarded
+            .and_then(|forwarded| forwarded.num_trusted_hops)
+            .unwrap_or_default()
+    }
 }
 
 /// EnvoyExtensionPolicy.
