@@ -432,7 +432,7 @@ impl Progress {
     }
 }
 
-/// Two policies of one name count together, so they have to say the same.
+/// Two policies of one name count together, so where both have a rule, it has to be the same.
 fn check_name(policies: &[PolicySpec], at: usize) -> Result<(), InvalidConfig> {
     let Some((policy, before)) = policies.get(..=at).and_then(<[_]>::split_last) else {
         return Ok(());
@@ -440,11 +440,8 @@ fn check_name(policies: &[PolicySpec], at: usize) -> Result<(), InvalidConfig> {
     if policy.name.is_empty() {
         return Err(InvalidConfig::new("name", "the name is empty"));
     }
-    let differs = |other: &PolicySpec| {
-        other.name == policy.name
-            && (&other.rate_limit, &other.tiers) != (&policy.rate_limit, &policy.tiers)
-    };
-    if before.iter().any(differs) {
+    let mut others = before.iter().filter(|other| other.name == policy.name);
+    if others.any(|other| !agree(policy, other)) {
         let reason = format_args!(
             "another policy is named `{}` and has other limits",
             policy.name
@@ -452,6 +449,18 @@ fn check_name(policies: &[PolicySpec], at: usize) -> Result<(), InvalidConfig> {
         return Err(InvalidConfig::new("name", reason));
     }
     Ok(())
+}
+
+fn agree(a: &PolicySpec, b: &PolicySpec) -> bool {
+    fn alike<T: PartialEq>(a: &[T], b: &[T]) -> bool {
+        a.iter().zip(b).all(|(a, b)| a == b)
+    }
+    let rules = |policy: &PolicySpec| {
+        let limits = policy.rate_limit.clone().unwrap_or_default();
+        [limits.local, limits.global].map(|rules| rules.unwrap_or_default().rules)
+    };
+    let ([a_local, a_global], [b_local, b_global]) = (rules(a), rules(b));
+    alike(&a_local, &b_local) && alike(&a_global, &b_global) && alike(&a.tiers, &b.tiers)
 }
 
 #[cfg(test)]

@@ -574,7 +574,7 @@ fn errors_name_the_field() {
             "policies[0].name: the name is empty",
         ),
         (
-            json!({"policies": [{"name": "p"}, {"name": "p", "rateLimit": {}}]}),
+            json!({"policies": [{"name": "p", "rateLimit": {"local": {"rules": [rule]}}}, {"name": "p", "rateLimit": {"local": {"rules": [user("a", 1)]}}}]}),
             "policies[1].name: another policy is named `p`",
         ),
         (
