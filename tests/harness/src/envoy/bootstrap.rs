@@ -51,6 +51,14 @@ fn listener(listener: &Listener, filters: &[WasmFilter]) -> Value {
         "name": listener_name(listener.port),
         "address": address(SocketAddr::from(([127, 0, 0, 1], 0))),
         "per_connection_buffer_limit_bytes": 32768,
+        // So that a scenario's client may have any address; who does not speak it is let through.
+        "listener_filters": [{
+            "name": "envoy.filters.listener.proxy_protocol",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+                "allow_requests_without_proxy_protocol": true,
+            },
+        }],
         "filter_chains": [{"filters": [{
             "name": "envoy.filters.network.http_connection_manager",
             "typed_config": connection_manager(listener, filters),

@@ -45,8 +45,6 @@ pub enum Feature {
     EnvoyGatewayPolicy,
     /// A client address taken from `X-Forwarded-For`.
     ClientAddressDetection,
-    /// A TCP peer with an address of the scenario's choice.
-    ClientAddress,
     /// Time that passes when the scenario says so.
     VirtualTime,
 }
@@ -77,10 +75,6 @@ impl Feature {
             Self::ClientAddressDetection => match host {
                 HostKind::Core => "client addresses from X-Forwarded-For are Envoy's own",
                 HostKind::Wasmtime | HostKind::Envoy => return None,
-            },
-            Self::ClientAddress => match host {
-                HostKind::Core | HostKind::Wasmtime => return None,
-                HostKind::Envoy => "a real connection comes from loopback",
             },
             Self::VirtualTime => match host {
                 HostKind::Core | HostKind::Wasmtime => return None,
