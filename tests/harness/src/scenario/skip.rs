@@ -60,7 +60,10 @@ impl Feature {
             Self::TimeoutRetry => "timeouts and retries are Envoy's own",
             Self::BackendProtocol => "the protocol to the backend is Envoy's own",
             Self::PolicyStatus => "the status of a policy is the control plane's",
-            Self::Jwt => "JWT verification is Envoy's own",
+            Self::Jwt => match host {
+                HostKind::Core | HostKind::Wasmtime => "JWT verification is Envoy's own",
+                HostKind::Envoy => return None,
+            },
             Self::LocalRateLimit | Self::GlobalRateLimit => match host {
                 HostKind::Core => "limits are counted in the modules",
                 HostKind::Wasmtime | HostKind::Envoy => return None,
