@@ -13,7 +13,7 @@ mod process;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -121,9 +121,6 @@ pub enum EnvoyError {
     /// The scenario connects to a port on which nobody listens.
     #[error("the Gateway has no listener on port {0}")]
     NoListener(u16),
-    /// The scenario's client cannot be a TCP peer here: reason to skip the case.
-    #[error("a client at {0} needs another machine: real connections come from 127.0.0.0/8 only")]
-    ClientAddress(IpAddr),
     /// The request cannot be written in the protocol it asks for: reason to skip the case.
     #[error("{0}")]
     Unsendable(String),
@@ -219,8 +216,8 @@ impl EnvoyHost {
     ///
     /// # Errors
     ///
-    /// [`EnvoyError::ClientAddress`] and [`EnvoyError::Unsendable`] if no client on this machine could
-    /// send it, [`EnvoyError::NoListener`], and [`EnvoyError::NoAnswer`] with what Envoy logged.
+    /// [`EnvoyError::Unsendable`] if no client on this machine could send it,
+    /// [`EnvoyError::NoListener`], and [`EnvoyError::NoAnswer`] with what Envoy logged.
     pub fn send(&self, exchange: &Exchange) -> Result<Answer, EnvoyError> {
         let listener = self.listener(exchange.port)?;
         let before = self.process.log_length();

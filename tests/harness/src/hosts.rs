@@ -179,7 +179,8 @@ impl Hosts {
         let mut gateway = gateway.clone();
         counting::apart(&mut gateway, &self.runs.of(scenario, kind));
         let proxy = proxy::proxy(&gateway, &self.modules, &self.options.services);
-        let proxy = proxy.map_err(|error| HostError::new(&error))?;
+        let mut proxy = proxy.map_err(|error| HostError::new(&error))?;
+        proxy.jwt.clone_from(&scenario.jwt);
         counting::reachable(&proxy.services)?;
         let workers = scenario.workers;
         if kind == HostKind::Wasmtime {

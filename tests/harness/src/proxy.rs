@@ -72,6 +72,7 @@ pub fn proxy(
         listeners,
         filters,
         clusters: clusters.collect(),
+        jwt: Vec::new(),
         services: called(gateway, services).into_iter().collect(),
     })
 }

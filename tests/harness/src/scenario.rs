@@ -14,11 +14,13 @@ mod backends;
 mod convert;
 mod error;
 mod format;
+mod jwt;
 pub mod model;
 pub mod skip;
 mod variables;
 mod yaml;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ pub use self::model::{Case, GatewayRef, Scenario};
 use self::skip::Feature;
 pub(crate) use self::variables::{Captured, fill, variables_of};
 use self::yaml::YamlFile;
+use crate::xds::JwtRequirement;
 
 const CASES: &str = "cases.yaml";
 const MANIFESTS: &str = "manifests.yaml";
@@ -101,6 +104,7 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
     let mut features = backends::features(&documents);
     features.extend(group_feature(file.group.as_deref()));
     features.extend(needs_feature(file.needs.as_deref()));
+    let jwt = jwt_requirements(&documents, &file.files, &dir, &mut features);
     let ordered = file.steps.is_some();
     let defaults = Defaults {
         gateway: file.gateway.as_ref(),
@@ -138,8 +142,31 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
         backends: Backends::of(&documents),
         features,
         skip: file.skip,
+        jwt,
         workers,
     })
+}
+
+/// What the SecurityPolicies require. One that asks for more than is replayed is another feature.
+fn jwt_requirements(
+    documents: &[Value],
+    files: &BTreeMap<String, PathBuf>,
+    dir: &Path,
+    features: &mut BTreeSet<Feature>,
+) -> Vec<JwtRequirement> {
+    let mut all = Vec::new();
+    for policy in documents
+        .iter()
+        .filter(|document| document.pointer("/spec/jwt").is_some())
+    {
+        match jwt::requirements(policy, documents, files, dir) {
+            Some(required) => all.extend(required),
+            None => {
+                features.insert(Feature::EnvoyGatewayPolicy);
+            }
+        }
+    }
+    all
 }
 
 /// From the first `advance` on, what a step gets depends on it.

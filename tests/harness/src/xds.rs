@@ -15,6 +15,8 @@ pub struct Proxy {
     pub filters: Vec<WasmFilter>,
     /// The Services that routes lead to.
     pub clusters: Vec<Cluster>,
+    /// What the requests of some paths must bring along; the embedded host has no such filter.
+    pub jwt: Vec<JwtRequirement>,
     /// The services that filters call.
     pub services: Vec<ServiceCluster>,
 }
@@ -92,6 +94,20 @@ pub struct ServiceCluster {
     pub name: String,
     /// Where it listens; absent is a cluster without endpoint.
     pub address: Option<SocketAddr>,
+}
+
+/// A token that requests for a path prefix need: `envoy.filters.http.jwt_authn` in front of the Wasm
+/// filters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JwtRequirement {
+    /// Path prefix on whole segments.
+    pub prefix: String,
+    /// Name of the provider.
+    pub provider: String,
+    /// Its keys: a JSON Web Key Set.
+    pub jwks: String,
+    /// Claims that become request headers.
+    pub claim_to_headers: Vec<(String, String)>,
 }
 
 /// One entry of an EnvoyExtensionPolicy's `wasm` list.

@@ -118,3 +118,20 @@ fn help_has_examples() {
     let help = text(&gwf(&["replay", "--help"]).stdout);
     assert!(help.contains("gwf replay tests/scenarios"), "{help}");
 }
+
+#[test]
+fn a_cluster_needs_a_name_and_an_address() {
+    let dir = scenario(&case("path", 404));
+    for (cluster, problem) in [
+        ("127.0.0.1:1", "no `=` in it"),
+        ("ratelimit=localhost:1", "\"localhost:1\" is not IP:PORT"),
+    ] {
+        let output = replay(dir.path(), &["--cluster", cluster]);
+        assert_eq!(output.status.code(), Some(2));
+        let told = text(&output.stderr);
+        assert!(told.contains(problem), "{told}");
+    }
+    let several = "ratelimit=127.0.0.1:1,other=[::1]:2";
+    let output = replay(dir.path(), &["--cluster", several]);
+    assert_eq!(output.status.code(), Some(0));
+}

@@ -72,6 +72,7 @@ fn envoy(module: &str, configuration: &str) -> EmbeddedEnvoy {
             fail_open: false,
         }],
         clusters: vec![cluster("matched"), cluster("other")],
+        jwt: Vec::new(),
         services: Vec::new(),
     };
     let options = Options {

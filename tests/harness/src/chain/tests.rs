@@ -56,6 +56,7 @@ impl Bench {
             }],
             filters: filters.collect(),
             clusters: vec![cluster("one", false), cluster("two", true)],
+            jwt: Vec::new(),
             services: Vec::new(),
         };
         Self {

@@ -13,7 +13,8 @@ use std::net::SocketAddr;
 use serde_json::{Map, Value, json};
 
 use crate::xds::{
-    Cluster, Listener, Proxy, Route, RouteAction, ServiceCluster, VirtualHost, WasmFilter,
+    Cluster, JwtRequirement, Listener, Proxy, Route, RouteAction, ServiceCluster, VirtualHost,
+    WasmFilter,
 };
 
 /// The bootstrap of `proxy`. `backends` gives the address of each cluster by its name; a cluster
@@ -32,7 +33,7 @@ pub fn bootstrap(proxy: &Proxy, backends: &BTreeMap<String, SocketAddr>) -> Valu
     let listeners: Vec<_> = proxy
         .listeners
         .iter()
-        .map(|listener| self::listener(listener, &proxy.filters))
+        .map(|listener| self::listener(listener, proxy))
         .collect();
     json!({
         "node": {"id": "gwf", "cluster": "gwf"},
@@ -46,19 +47,28 @@ pub(super) fn listener_name(port: u16) -> String {
     format!("port-{port}")
 }
 
-fn listener(listener: &Listener, filters: &[WasmFilter]) -> Value {
+fn listener(listener: &Listener, proxy: &Proxy) -> Value {
     json!({
         "name": listener_name(listener.port),
         "address": address(SocketAddr::from(([127, 0, 0, 1], 0))),
         "per_connection_buffer_limit_bytes": 32768,
+        // So that a scenario's client may have any address; who does not speak it is let through.
+        "listener_filters": [{
+            "name": "envoy.filters.listener.proxy_protocol",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+                "allow_requests_without_proxy_protocol": true,
+            },
+        }],
         "filter_chains": [{"filters": [{
             "name": "envoy.filters.network.http_connection_manager",
-            "typed_config": connection_manager(listener, filters),
+            "typed_config": connection_manager(listener, proxy),
         }]}],
     })
 }
 
-fn connection_manager(listener: &Listener, filters: &[WasmFilter]) -> Value {
+fn connection_manager(listener: &Listener, proxy: &Proxy) -> Value {
+    let filters = &proxy.filters;
     let virtual_hosts: Vec<_> = listener
         .virtual_hosts
         .iter()
@@ -71,10 +81,10 @@ fn connection_manager(listener: &Listener, filters: &[WasmFilter]) -> Value {
             "suppress_envoy_headers": true,
         },
     });
-    let http_filters: Vec<_> = filters
-        .iter()
-        .enumerate()
-        .map(wasm)
+    let verified = (!proxy.jwt.is_empty()).then(|| jwt(&proxy.jwt));
+    let http_filters: Vec<_> = verified
+        .into_iter()
+        .chain(filters.iter().enumerate().map(wasm))
         .chain(std::iter::once(router))
         .collect();
     json!({
@@ -112,6 +122,36 @@ fn wasm_filter_name(index: usize) -> String {
     format!("envoy.filters.http.wasm/{}", vm_id(index))
 }
 
+/// In front of the Wasm filters, as Envoy Gateway orders them.
+fn jwt(required: &[JwtRequirement]) -> Value {
+    let provider = |required: &JwtRequirement| {
+        let claims = required.claim_to_headers.iter();
+        let claims: Vec<_> = claims
+            .map(|(claim, header)| json!({"claim_name": claim, "header_name": header}))
+            .collect();
+        let provider = json!({
+            "forward": true,
+            "local_jwks": {"inline_string": required.jwks},
+            "claim_to_headers": claims,
+        });
+        (required.provider.clone(), provider)
+    };
+    let rule = |required: &JwtRequirement| {
+        json!({
+            "match": matching(&required.prefix, &[]),
+            "requires": {"provider_name": required.provider},
+        })
+    };
+    json!({
+        "name": "envoy.filters.http.jwt_authn",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+            "providers": required.iter().map(provider).collect::<Map<_, _>>(),
+            "rules": required.iter().map(rule).collect::<Vec<_>>(),
+        },
+    })
+}
+
 fn wasm((index, filter): (usize, &WasmFilter)) -> Value {
     json!({
         "name": wasm_filter_name(index),
@@ -145,6 +185,14 @@ fn virtual_host(host: &VirtualHost, filters: &[WasmFilter]) -> Value {
     json!({"name": host.name, "domains": host.domains, "routes": routes})
 }
 
+/// Envoy refuses a `path_separated_prefix` that ends in a slash.
+fn matching(prefix: &str, headers: &[Value]) -> Value {
+    match prefix.trim_end_matches('/') {
+        "" => json!({"prefix": "/", "headers": headers}),
+        prefix => json!({"path_separated_prefix": prefix, "headers": headers}),
+    }
+}
+
 /// Unset fields are null, which is how protobuf's JSON reads it.
 fn route(route: &Route, filters: &[WasmFilter]) -> Value {
     let headers: Vec<_> = route
@@ -152,11 +200,7 @@ fn route(route: &Route, filters: &[WasmFilter]) -> Value {
         .iter()
         .map(|(name, value)| json!({"name": name, "string_match": {"exact": value}}))
         .collect();
-    // Envoy refuses a `path_separated_prefix` that ends in a slash.
-    let matches = match route.prefix.trim_end_matches('/') {
-        "" => json!({"prefix": "/", "headers": headers}),
-        prefix => json!({"path_separated_prefix": prefix, "headers": headers}),
-    };
+    let matches = matching(&route.prefix, &headers);
     let (direct_response, forward) = match &route.action {
         RouteAction::DirectResponse(status) => (json!({"status": status}), Value::Null),
         RouteAction::Forward {

@@ -9,7 +9,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 
 use super::{EnvoyError, echo};
 use crate::exchange::{Answer, Exchange, Headers, Protocol};
@@ -35,22 +35,27 @@ pub(super) async fn get(admin: SocketAddr, path: &str) -> Result<Answer, EnvoyEr
     send_http1(connect(admin, None).await?, "GET", message.as_bytes()).await
 }
 
-/// Connects from `client`, which the loopback network allows for all of 127.0.0.0/8.
+/// Connects, for a client with an address of its own by way of the PROXY protocol.
 pub(super) async fn connect(
     to: SocketAddr,
     client: Option<IpAddr>,
 ) -> Result<TcpStream, EnvoyError> {
-    let socket = TcpSocket::new_v4().map_err(EnvoyError::no_answer)?;
-    match client {
-        Some(IpAddr::V4(client)) if client.is_loopback() => {
-            socket
-                .bind(SocketAddr::from((client, 0)))
-                .map_err(EnvoyError::no_answer)?;
-        }
-        Some(client) => return Err(EnvoyError::ClientAddress(client)),
-        None => {}
+    let connected = TcpStream::connect(to).await;
+    let mut stream = connected.map_err(EnvoyError::no_answer)?;
+    if let Some(client) = client {
+        let written = stream.write_all(proxy_header(client).as_bytes()).await;
+        written.map_err(EnvoyError::no_answer)?;
     }
-    socket.connect(to).await.map_err(EnvoyError::no_answer)
+    Ok(stream)
+}
+
+/// Version 1 of the PROXY protocol. The ports and the address that was connected to are made up.
+fn proxy_header(client: IpAddr) -> String {
+    let (family, to) = match client {
+        IpAddr::V4(_) => ("TCP4", "127.0.0.1"),
+        IpAddr::V6(_) => ("TCP6", "::1"),
+    };
+    format!("PROXY {family} {client} {to} 32768 80\r\n")
 }
 
 /// The headers to send: the client's, what asks the backend for response headers, and what the

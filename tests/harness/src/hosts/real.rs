@@ -36,7 +36,7 @@ impl Real {
 impl Host for Real {
     fn send(&mut self, exchange: &Exchange) -> Result<Answer, HostError> {
         let mut answer = self.envoy.send(exchange).map_err(|error| match error {
-            EnvoyError::ClientAddress(_) | EnvoyError::Unsendable(_) => HostError::unable(&error),
+            EnvoyError::Unsendable(_) => HostError::unable(&error),
             error => HostError::new(&error),
         })?;
         answer.why.insert(0, self.explain.explain(exchange));

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
@@ -30,6 +31,9 @@ pub(super) struct File {
     pub(super) skip: BTreeMap<HostKind, String>,
     /// This project's own: on how many workers.
     pub(super) workers: Option<usize>,
+    /// What is served at a URL, by the file's path in the folder.
+    #[serde(default)]
+    pub(super) files: BTreeMap<String, PathBuf>,
 
     #[serde(rename = "variant")]
     _variant: Option<IgnoredAny>,
@@ -53,8 +57,6 @@ pub(super) struct File {
     _service_endpoints: Option<IgnoredAny>,
     #[serde(rename = "backends")]
     _backends: Option<IgnoredAny>,
-    #[serde(rename = "files")]
-    _files: Option<IgnoredAny>,
     #[serde(rename = "accepted")]
     _accepted: Option<IgnoredAny>,
     #[serde(rename = "notes")]

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::backends::Backends;
 use super::skip::Feature;
 use crate::host::HostKind;
+use crate::xds::JwtRequirement;
 
 /// Manifests and the requests that prove them.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Scenario {
     pub features: BTreeSet<Feature>,
     /// Hosts that the file itself excludes, with its reasons.
     pub skip: BTreeMap<HostKind, String>,
+    /// What a SecurityPolicy `jwt` of the manifests requires.
+    pub jwt: Vec<JwtRequirement>,
     /// On how many workers of the proxy the requests are spread.
     pub workers: NonZero<usize>,
 }

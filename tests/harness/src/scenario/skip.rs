@@ -45,8 +45,6 @@ pub enum Feature {
     EnvoyGatewayPolicy,
     /// A client address taken from `X-Forwarded-For`.
     ClientAddressDetection,
-    /// A TCP peer with an address of the scenario's choice.
-    ClientAddress,
     /// Time that passes when the scenario says so.
     VirtualTime,
 }
@@ -62,7 +60,10 @@ impl Feature {
             Self::TimeoutRetry => "timeouts and retries are Envoy's own",
             Self::BackendProtocol => "the protocol to the backend is Envoy's own",
             Self::PolicyStatus => "the status of a policy is the control plane's",
-            Self::Jwt => "JWT verification is Envoy's own",
+            Self::Jwt => match host {
+                HostKind::Core | HostKind::Wasmtime => "JWT verification is Envoy's own",
+                HostKind::Envoy => return None,
+            },
             Self::LocalRateLimit | Self::GlobalRateLimit => match host {
                 HostKind::Core => "limits are counted in the modules",
                 HostKind::Wasmtime | HostKind::Envoy => return None,
@@ -77,10 +78,6 @@ impl Feature {
             Self::ClientAddressDetection => match host {
                 HostKind::Core => "client addresses from X-Forwarded-For are Envoy's own",
                 HostKind::Wasmtime | HostKind::Envoy => return None,
-            },
-            Self::ClientAddress => match host {
-                HostKind::Core | HostKind::Wasmtime => return None,
-                HostKind::Envoy => "a real connection comes from loopback",
             },
             Self::VirtualTime => match host {
                 HostKind::Core | HostKind::Wasmtime => return None,

@@ -1,3 +1,4 @@
+mod jwt;
 mod skip;
 
 use std::fs;

@@ -4,9 +4,8 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
-use crate::abi::CalloutAnswer;
+use crate::abi::{CalloutAnswer, http_to_grpc_status};
 
-const CANCELLED: u32 = 1;
 const UNKNOWN: u32 = 2;
 pub(super) const INTERNAL: u32 = 13;
 pub(super) const UNAVAILABLE: u32 = 14;
@@ -22,14 +21,18 @@ pub(super) fn ended(code: u32, message: impl Into<String>) -> CalloutAnswer {
     CalloutAnswer::GrpcStatus { code, message }
 }
 
-/// Envoy's `AsyncStreamImpl` and `AsyncRequestImpl`: a status other than 200 counts as cancelled
+/// Envoy's `AsyncStreamImpl` and `AsyncRequestImpl`: an HTTP status other than 200 is translated
 /// unless the headers are all there is and name a status, a bad frame or reset is an internal
 /// error, an end without status is unknown, and OK without message is an internal error again.
 pub(super) async fn unary(response: Response<Incoming>) -> CalloutAnswer {
     let (head, mut body) = response.into_parts();
     let only_headers = body.is_end_stream();
     if head.status != StatusCode::OK && !(only_headers && head.headers.contains_key(STATUS)) {
-        return ended(CANCELLED, format!("HTTP status {}", head.status.as_u16()));
+        let status = head.status.as_u16();
+        return ended(
+            http_to_grpc_status(status.into()),
+            format!("HTTP status {status}"),
+        );
     }
     if only_headers {
         return closed(&head.headers, None);

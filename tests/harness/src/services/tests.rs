@@ -163,7 +163,7 @@ fn what_is_no_answer_is_a_status() {
         ("trailers only", || trailers_only(200, "8"), 8),
         ("trailers only with 503", || trailers_only(503, "14"), 14),
         ("a status that is none", || trailers_only(200, "99"), 2),
-        ("an HTTP error", || with_status(500), 1),
+        ("an HTTP error", || with_status(404), 12),
         ("no grpc-status", || answer([data(&framed(b"a"))]), 2),
         ("nothing at all", || answer([]), 2),
         (

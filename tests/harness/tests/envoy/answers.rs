@@ -1,12 +1,10 @@
 //! What comes back, and what the backends saw.
 
-use std::net::IpAddr;
-
 use gwf::abi::{Deadline, EnvoyVersion, Runtime};
 use gwf::chain::{self, EmbeddedEnvoy};
 use gwf::envoy::EnvoyError;
 use gwf::exchange::{Exchange, Protocol};
-use gwf::xds::{RouteAction, ServiceCluster};
+use gwf::xds::{JwtRequirement, RouteAction, ServiceCluster};
 
 use crate::fixture::{
     REROUTE, binary, forward, get, header, module, proxy, route, seen, send, start, values,
@@ -224,26 +222,31 @@ fn answers_belong_to_their_requests_whatever_else_is_sent() {
 fn what_cannot_be_sent_is_an_error_that_says_so() {
     let Some(binary) = binary() else { return };
     let host = start(&binary, &proxy(vec![route("/", forward("v1"))]));
-    let from = |client: &str| {
-        host.send(&Exchange {
-            client: Some(client.parse::<IpAddr>().unwrap()),
-            ..get("/")
-        })
-    };
-    let answer = from("127.9.8.7").unwrap();
-    assert_eq!(
-        values(&seen(&answer).headers, "x-forwarded-for"),
-        [b"127.9.8.7"]
-    );
-    assert!(matches!(
-        from("10.0.0.1"),
-        Err(EnvoyError::ClientAddress(_))
-    ));
     let elsewhere = host.send(&Exchange {
         port: 81,
         ..get("/")
     });
     assert!(matches!(elsewhere, Err(EnvoyError::NoListener(81))));
+}
+
+#[test]
+fn a_client_has_the_address_of_the_scenario() {
+    let Some(binary) = binary() else { return };
+    let host = start(&binary, &proxy(vec![route("/", forward("v1"))]));
+    for client in ["127.9.8.7", "10.0.0.1", "2001:db8::1"] {
+        for protocol in [Protocol::Http, Protocol::H2c] {
+            let exchange = Exchange {
+                client: client.parse().ok(),
+                protocol,
+                ..get("/")
+            };
+            let answer = send(&host, &exchange);
+            assert_eq!(
+                values(&seen(&answer).headers, "x-forwarded-for"),
+                [client.as_bytes()]
+            );
+        }
+    }
 }
 
 #[test]
@@ -281,4 +284,34 @@ fn a_trusted_proxy_says_who_the_client_is() {
             );
         }
     }
+}
+
+#[test]
+fn a_token_is_required_for_its_prefix_and_its_claims_become_headers() {
+    let Some(binary) = binary() else { return };
+    let mut proxy = proxy(vec![route("/", forward("v1"))]);
+    proxy.jwt = vec![JwtRequirement {
+        prefix: "/private".into(),
+        provider: "example".into(),
+        // The key is 0123456789abcdef0123456789abcdef.
+        jwks: r#"{"keys": [{"kty": "oct", "alg": "HS256",
+            "k": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}"#
+            .into(),
+        claim_to_headers: vec![("name".into(), "x-claim-name".into())],
+    }];
+    let host = start(&binary, &proxy);
+    let with = |path: &str, token: &str| {
+        let mut exchange = get(path);
+        exchange.headers = vec![(b"authorization".to_vec(), format!("Bearer {token}").into())];
+        host.send(&exchange).unwrap()
+    };
+    assert_eq!(host.send(&get("/private")).unwrap().status, 401);
+    assert_eq!(host.send(&get("/privately")).unwrap().status, 200);
+    // The claim is `"name": "Ann"`.
+    let token =
+        "eyJhbGciOiJIUzI1NiJ9.eyJuYW1lIjoiQW5uIn0.SrDKYMbZuG09jEDeGXKPbFtrpQG4jD3NHLFNuKzcMOs";
+    let answer = with("/private/a", token);
+    assert_eq!(answer.status, 200);
+    assert_eq!(values(&seen(&answer).headers, "x-claim-name"), [b"Ann"]);
+    assert_eq!(with("/private/a", &format!("{token}A")).status, 401);
 }

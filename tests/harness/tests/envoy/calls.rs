@@ -8,6 +8,12 @@ use gwf::abi::{Deadline, EnvoyVersion, Runtime};
 use gwf::chain::{self, EmbeddedEnvoy};
 use gwf::services::ServiceClient;
 use gwf::xds::ServiceCluster;
+use http::Response;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use crate::fixture::{binary, forward, get, module, proxy, route, start, with_filter};
 
@@ -98,4 +104,43 @@ fn garbage_comes() {
         return;
     };
     assert_eq!(statuses, [UNAVAILABLE; 2]);
+}
+
+/// An HTTP/2 server that gives every request this status and body, and no trailers.
+fn server(runtime: &tokio::runtime::Runtime, status: u16, body: &'static [u8]) -> SocketAddr {
+    let bound = tokio::net::TcpListener::bind("127.0.0.1:0");
+    let listener = runtime.block_on(bound).unwrap();
+    let address = listener.local_addr().unwrap();
+    runtime.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = service_fn(move |_| async move {
+                let response = Response::builder().status(status);
+                response
+                    .header("content-type", "application/grpc")
+                    .body(Full::new(Bytes::from_static(body)))
+            });
+            let connection = http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    address
+}
+
+#[test]
+fn what_is_no_answer_is_the_same_status_on_both() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for (status, body, expected) in [
+        (500, b"sorry".as_slice(), 2),
+        (404, b"sorry", 12),
+        (503, b"sorry", 14),
+        (200, &[0, 0, 0, 0, 1, b'a'], 2),
+        (200, &[], 2),
+        (200, b"HTTP/1.1 200 OK", 13),
+        (200, &[1, 0, 0, 0, 1, 9], 13),
+    ] {
+        let Some(statuses) = statuses(Some(server(&runtime, status, body))) else {
+            return;
+        };
+        assert_eq!(statuses, [expected; 2], "{status} {body:?}");
+    }
 }

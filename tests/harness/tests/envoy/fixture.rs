@@ -94,6 +94,7 @@ pub(crate) fn proxy(routes: Vec<Route>) -> Proxy {
             cluster("v2", false),
             cluster("grpc", true),
         ],
+        jwt: Vec::new(),
         services: Vec::new(),
     }
 }

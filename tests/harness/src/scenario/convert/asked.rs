@@ -33,9 +33,6 @@ fn collect(entry: &Entry, features: &mut BTreeSet<Feature>) {
         if request.protocol == Protocol::Https || request.scheme.as_deref() == Some("https") {
             features.insert(Feature::Tls);
         }
-        if request.client_address.is_some() {
-            features.insert(Feature::ClientAddress);
-        }
         if request.effective_client.is_some() && request.effective_client != request.client_address
         {
             features.insert(Feature::ClientAddressDetection);

@@ -116,11 +116,6 @@ fn a_skip_may_hold_for_one_host_only() {
         Some("takes an hour")
     );
     assert_eq!(on(&stated, HostKind::Wasmtime), None);
-
-    let address = one_case("").replace("{path: /}", "{path: /, clientAddress: 10.0.0.1}");
-    let address = loaded(&address);
-    assert!(on(&address, HostKind::Envoy).is_some());
-    assert_eq!(on(&address, HostKind::Core), None);
 }
 
 #[test]
