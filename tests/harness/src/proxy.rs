@@ -49,7 +49,7 @@ pub fn proxy(
             Some(listener) => listener.virtual_hosts.push(host),
             None => listeners.push(Listener {
                 port: info.port,
-                trusted_hops: 0,
+                trusted_hops: info.trusted_hops,
                 virtual_hosts: vec![host],
             }),
         }
