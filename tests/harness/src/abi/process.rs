@@ -46,6 +46,11 @@ impl Process {
         self.shared_data().get(vm_id, key)
     }
 
+    /// How much shared data is held: its keys, and the bytes of keys and values together.
+    pub fn shared_size(&self) -> (usize, usize) {
+        self.shared_data().size()
+    }
+
     /// Value of a counter or gauge, count of a histogram's samples; the name is the one that the
     /// filter gave (Envoy shows it as `wasmcustom.<name>`).
     pub fn metric(&self, name: &str) -> Option<u64> {

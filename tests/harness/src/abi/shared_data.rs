@@ -18,6 +18,14 @@ impl SharedData {
         self.by_vm.get(vm_id)?.get(key).cloned()
     }
 
+    /// Keys, and bytes of keys and values.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let held = self.by_vm.values().flatten();
+        held.fold((0, 0), |(keys, bytes), (key, (value, _))| {
+            (keys + 1, bytes + key.len() + value.len())
+        })
+    }
+
     /// Creating ignores `cas`; overwriting needs the right one or 0.
     pub(crate) fn set(
         &mut self,
@@ -65,6 +73,7 @@ mod tests {
         assert_eq!(data.set("vm", b"k", b"3", 0), Ok(()));
         assert_eq!(data.get("vm", b"k"), Some((b"3".to_vec(), 3)));
         assert_eq!(data.get("other", b"k"), None);
+        assert_eq!(data.size(), (1, 2));
     }
 
     #[test]
