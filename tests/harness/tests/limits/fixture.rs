@@ -1,0 +1,140 @@
+//! The module in front of one backend, and requests for it.
+
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use gwf::abi::{
+    Clock, Deadline, EnvoyVersion, HeaderMap, MapKind, Module, Plugin, Process, Runtime,
+};
+use gwf::chain::{Admission, EmbeddedEnvoy, FilterBench, Measured, Options};
+use gwf::exchange::{Exchange, Protocol};
+use gwf::modules::RATE_LIMIT;
+use gwf::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap());
+
+/// Compiled once for all tests.
+pub(crate) fn module() -> Arc<Module> {
+    RUNTIME.load(Path::new(RATE_LIMIT)).unwrap()
+}
+
+/// A policy `n/p` with one local tier table `clients`: a single tier, clients by the header `x-client`.
+/// `limit` and `rest`, further members of the configuration, are JSON.
+pub(crate) fn by_client(limit: &str, rest: &str) -> String {
+    let tiers = format!(
+        r#"{{"name": "clients", "tier": {{"header": "x-tier"}}, "key": {{"header": "x-client"}},
+             "limits": {{"free": {limit}}}, "defaultTier": "free"}}"#
+    );
+    format!(
+        r#"{{"policies": [{{"name": "n/p", "xRateLimitHeaders": "Off", "tiers": [{tiers}]}}] {rest}}}"#
+    )
+}
+
+/// A metric of that table.
+pub(crate) fn metric(process: &Process, what: &str) -> u64 {
+    let name = format!("rate_limit.n/p.clients.{what}");
+    process.metric(&name).unwrap()
+}
+
+pub(crate) fn plugin(configuration: &str) -> Plugin {
+    Plugin {
+        name: "rate-limit".into(),
+        configuration: configuration.into(),
+        ..Plugin::default()
+    }
+}
+
+/// The filter alone, in a process of its own.
+pub(crate) fn bench(configuration: &str) -> (FilterBench, Arc<Process>) {
+    let process = Arc::new(Process::default());
+    let bench = FilterBench::start(&module(), &process, plugin(configuration)).unwrap();
+    (bench, process)
+}
+
+/// One request of a client.
+pub(crate) fn ask(bench: &mut FilterBench, client: &[u8]) -> Measured {
+    let headers = [
+        (&b":authority"[..], &b"x.example"[..]),
+        (b":path", b"/"),
+        (b":method", b"GET"),
+        (b":scheme", b"http"),
+        (b"x-client", client),
+    ];
+    let headers = HeaderMap::from_pairs(MapKind::Request, headers);
+    bench.request(headers).unwrap()
+}
+
+/// An Envoy with the filter in front of one route.
+pub(crate) fn envoy(
+    configuration: &str,
+    workers: usize,
+    admission: Admission,
+) -> (EmbeddedEnvoy, Arc<Clock>) {
+    let clock = Arc::new(Clock::default());
+    let options = Options {
+        workers,
+        admission,
+        clock: Arc::clone(&clock),
+        ..Options::default()
+    };
+    let envoy = EmbeddedEnvoy::new(&RUNTIME, &proxy(configuration), &options).unwrap();
+    (envoy, clock)
+}
+
+fn proxy(configuration: &str) -> Proxy {
+    let route = Route {
+        name: "httproute/n/r/rule/0/match/0/*".into(),
+        prefix: "/".into(),
+        headers: Vec::new(),
+        filters_enabled: true,
+        action: RouteAction::Forward {
+            cluster: "n/backend:80".into(),
+            host_rewrite_header: None,
+        },
+    };
+    Proxy {
+        listeners: vec![Listener {
+            port: 80,
+            trusted_hops: 0,
+            virtual_hosts: vec![VirtualHost {
+                name: "n/g/http/*".into(),
+                domains: vec!["*".into()],
+                routes: vec![route],
+            }],
+        }],
+        filters: vec![WasmFilter {
+            name: "rate-limit".into(),
+            root_id: "rate-limit".into(),
+            module: RATE_LIMIT.into(),
+            configuration: configuration.into(),
+            fail_open: false,
+        }],
+        clusters: vec![Cluster {
+            name: "n/backend:80".into(),
+            namespace: "n".into(),
+            service: "backend".into(),
+            http2: false,
+        }],
+        ..Proxy::default()
+    }
+}
+
+pub(crate) fn get(path: &[u8], headers: &[(&str, &[u8])]) -> Exchange {
+    Exchange {
+        gateway_namespace: "n".into(),
+        gateway: "g".into(),
+        port: 80,
+        protocol: Protocol::Http,
+        method: "GET".into(),
+        authority: "x.example".into(),
+        path: path.into(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| ((*name).into(), value.to_vec()))
+            .collect(),
+        body: Vec::new(),
+        client: None,
+        backend_response_headers: Vec::new(),
+    }
+}

@@ -1,0 +1,13 @@
+//! The compiled `rate-limit` module, counting in the embedded host: what scenarios cannot show, as it
+//! takes threads, very many requests, or requests that no client of a scenario could send.
+
+#[cfg(test)]
+mod behaviour;
+#[cfg(test)]
+mod bucket;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod workers;
