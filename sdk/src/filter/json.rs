@@ -1,8 +1,10 @@
 //! Configurations in JSON, refused with the path of what does not fit.
 
+mod tree;
+
 use crate::route::InvalidConfig;
 use serde::de::DeserializeOwned;
-use std::borrow::Cow;
+use tree::Tree;
 
 /// Reads JSON; an empty configuration is `{}`.
 ///
@@ -14,8 +16,14 @@ pub fn json<T: DeserializeOwned>(text: &[u8]) -> Result<T, InvalidConfig> {
     } else {
         text
     };
-    serde_json::from_slice(text)
-        .map_err(|error| InvalidConfig::new(path_at(text, error.line(), error.column()), error))
+    let tree: Tree =
+        serde_json::from_slice(text).map_err(|error| InvalidConfig::new(".", error))?;
+    T::deserialize(tree).map_err(|mut error| {
+        if error.path.is_empty() {
+            ".".clone_into(&mut error.path);
+        }
+        error
+    })
 }
 
 /// Reads JSON as `Spec` and compiles it.
@@ -28,96 +36,6 @@ where
     T: TryFrom<Spec, Error = InvalidConfig>,
 {
     T::try_from(json::<Spec>(text)?)
-}
-
-/// Where in a value the text is being read.
-enum Level<'a> {
-    Member(Cow<'a, str>),
-    Element(usize),
-    /// Between `{` and the first name.
-    Object,
-}
-
-/// The path of a position. serde_json tells a line and a column only; to track paths while reading
-/// (as serde_path_to_error does) would cost a filter 100 KB, so the way there is found afterwards.
-fn path_at(text: &[u8], line: usize, column: usize) -> String {
-    let before: usize = text
-        .split_inclusive(|&byte| byte == b'\n')
-        .take(line.saturating_sub(1))
-        .map(<[u8]>::len)
-        .sum();
-    let read = text
-        .get(..before.saturating_add(column).min(text.len()))
-        .unwrap_or(text);
-    let mut levels: Vec<Level> = Vec::new();
-    let mut at = 0;
-    let mut name_follows = false;
-    while let Some(&byte) = read.get(at) {
-        match byte {
-            b'{' => levels.push(Level::Object),
-            b'[' => levels.push(Level::Element(0)),
-            b'}' | b']' if at.saturating_add(1) < read.len() => drop(levels.pop()),
-            b',' => {
-                if let Some(Level::Element(index)) = levels.last_mut() {
-                    *index = index.saturating_add(1);
-                }
-            }
-            b'"' => {
-                let end = string_end(read, at);
-                if name_follows && let Some(last) = levels.last_mut() {
-                    let name = read
-                        .get(at.saturating_add(1)..end.saturating_sub(1))
-                        .unwrap_or_default();
-                    *last = Level::Member(String::from_utf8_lossy(name));
-                }
-                at = end;
-                name_follows = false;
-                continue;
-            }
-            _ => {}
-        }
-        name_follows = match byte {
-            b'{' => true,
-            b',' => !matches!(levels.last(), Some(Level::Element(_))),
-            _ => name_follows && byte.is_ascii_whitespace(),
-        };
-        at = at.saturating_add(1);
-    }
-    written(&levels)
-}
-
-/// The index behind the closing quote of a string that starts at `start`.
-fn string_end(text: &[u8], start: usize) -> usize {
-    let mut at = start.saturating_add(1);
-    while let Some(byte) = text.get(at) {
-        match byte {
-            b'"' => return at.saturating_add(1),
-            b'\\' => at = at.saturating_add(2),
-            _ => at = at.saturating_add(1),
-        }
-    }
-    text.len()
-}
-
-fn written(levels: &[Level]) -> String {
-    let mut path = String::new();
-    for level in levels {
-        match level {
-            Level::Member(name) => {
-                if !path.is_empty() {
-                    path.push('.');
-                }
-                path.push_str(name);
-            }
-            Level::Element(index) => path.push_str(&format!("[{index}]")),
-            Level::Object => {}
-        }
-    }
-    if path.is_empty() {
-        ".".to_owned()
-    } else {
-        path
-    }
 }
 
 #[cfg(test)]
@@ -151,7 +69,7 @@ mod tests {
             ),
             (
                 route(r#"[{"backendRefs": [{"port": 1}]}]"#),
-                "routes[0].spec.rules[0].backendRefs[0].port: missing field `name`",
+                "routes[0].spec.rules[0].backendRefs[0]: missing field `name`",
             ),
             (
                 route(r#"{}"#),
@@ -167,9 +85,12 @@ mod tests {
             ),
             (
                 "{\n \"listeners\": []\n".to_owned(),
-                "listeners: EOF while parsing an object",
+                ".: EOF while parsing an object at line 3 column 0",
             ),
-            ("{\"routes\": []} x".to_owned(), ".: trailing characters"),
+            (
+                "{\"routes\": []} x".to_owned(),
+                ".: trailing characters at line 1 column 16",
+            ),
             (String::from(" "), ".: missing field `routes`"),
         ] {
             let refused = refused(&text);
@@ -177,10 +98,53 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_structure_is_no_array() {
+        assert_eq!(
+            refused("[[], []]"),
+            ".: invalid type: sequence, expected struct RouteMatchSpec"
+        );
+        let whole = include_str!("../../../fuzz/seeds/config/every-feature.json");
+        let read: RouteMatchSpec = json(whole.as_bytes()).unwrap();
+        assert_eq!(read, serde_json::from_str(whole).unwrap());
+    }
+
+    #[test]
+    fn a_member_may_be_there_once() {
+        let message = r#"{"listeners": [], "routes": [], "routes": []}"#;
+        assert_eq!(refused(message), ".: duplicate field `routes`");
+    }
+
     proptest! {
+        /// What is read is what serde_json reads; it refuses no more than this does.
         #[test]
-        fn any_text_has_a_path(text in any::<Vec<u8>>(), line in 0usize..5, column in 0usize..50) {
-            prop_assert!(!path_at(&text, line, column).is_empty());
+        fn what_is_read_is_what_serde_json_reads(text in any_configuration()) {
+            match json::<RouteMatchSpec>(text.as_bytes()) {
+                Ok(own) => prop_assert_eq!(own, serde_json::from_str(&text).unwrap()),
+                Err(error) => prop_assert!(!error.path.is_empty() && !error.reason.is_empty()),
+            }
         }
+    }
+
+    /// Configurations, some of them with a piece replaced.
+    fn any_configuration() -> impl Strategy<Value = String> {
+        let whole = include_str!("../../../fuzz/seeds/config/every-feature.json");
+        let piece = prop::sample::select(vec![
+            "",
+            "null",
+            "1",
+            "-1",
+            "1.5",
+            "{}",
+            "[]",
+            "\"x\"",
+            "true",
+            ",",
+            "\"name\":",
+        ]);
+        (0..whole.len(), 0usize..12, piece).prop_map(move |(at, length, piece)| {
+            let end = (at + length).min(whole.len());
+            format!("{}{piece}{}", &whole[..at], &whole[end..])
+        })
     }
 }

@@ -88,11 +88,17 @@ impl InvalidConfig {
     /// The same error one level further out: `rules[2]` in front of `matches[0]`.
     #[must_use]
     pub fn within(mut self, parent: impl fmt::Display) -> Self {
-        self.path = if self.path.is_empty() {
-            parent.to_string()
-        } else {
-            format!("{parent}.{}", self.path)
+        self.path = match self.path.bytes().next() {
+            None => parent.to_string(),
+            Some(b'[') => format!("{parent}{}", self.path),
+            Some(_) => format!("{parent}.{}", self.path),
         };
         self
+    }
+}
+
+impl serde::de::Error for InvalidConfig {
+    fn custom<T: fmt::Display>(reason: T) -> Self {
+        InvalidConfig::new("", reason)
     }
 }
