@@ -144,7 +144,10 @@ mod tests {
         ]);
         (0..whole.len(), 0usize..12, piece).prop_map(move |(at, length, piece)| {
             let end = (at + length).min(whole.len());
-            format!("{}{piece}{}", &whole[..at], &whole[end..])
+            [whole.get(..at), Some(piece), whole.get(end..)]
+                .into_iter()
+                .flatten()
+                .collect()
         })
     }
 }
