@@ -92,6 +92,13 @@ fn feature(document: &Value) -> Option<Feature> {
                 Feature::LocalRateLimit
             })
         }
+        // Where its limits are counted makes no difference to what a host can do.
+        "EnvoyExtensionPolicy" => document
+            .pointer("/spec/wasm")?
+            .as_array()?
+            .iter()
+            .any(|wasm| text(wasm, "/name") == "rate-limit")
+            .then_some(Feature::LocalRateLimit),
         "ClientTrafficPolicy" if is_replayed(document) => None,
         "SecurityPolicy" | "BackendTrafficPolicy" | "ClientTrafficPolicy" | "EnvoyPatchPolicy" => {
             Some(Feature::EnvoyGatewayPolicy)

@@ -83,6 +83,10 @@ fn policies_in_the_manifests_skip_all_cases() {
             Feature::GlobalRateLimit,
         ),
         (
+            "kind: EnvoyExtensionPolicy\nspec: {wasm: [{name: rate-limit}]}",
+            Feature::LocalRateLimit,
+        ),
+        (
             "kind: BackendTrafficPolicy\nspec: {loadBalancer: {consistentHash: {}}}",
             Feature::ConsistentHash,
         ),
