@@ -114,7 +114,8 @@ fn figures(statuses: &[&DescriptorStatus]) -> Option<Figures> {
     for (_, limit) in limited() {
         let window = limit.unit.map_or(0, Unit::seconds);
         text.push_str(&format!(", {};w={window}", limit.requests_per_unit));
-        if !limit.name.is_empty() {
+        // One that no header can hold would cost the answer all its headers.
+        if !limit.name.is_empty() && is_value(limit.name.as_bytes()) {
             text.push_str(&format!(";name=\"{}\"", limit.name));
         }
     }
