@@ -17,8 +17,9 @@ use std::rc::Rc;
 pub struct RateLimit {
     limiter: Rc<Limiter>,
     /// Call and question, while the service is asked.
-    asked: Option<(u32, Asked)>,
-    passed: Option<Pass>,
+    asked: Option<Box<(u32, Asked)>>,
+    /// Absent where nothing is left to do.
+    passed: Option<Box<Pass>>,
 }
 
 #[http_filter]
@@ -50,9 +51,10 @@ impl HttpFilter for RateLimit {
         request: &Request,
     ) -> Result<Flow, HostError> {
         // Responses are charged with calls whose answers concern nobody.
-        let Some((_, asked)) = self.asked.take_if(|(call, _)| *call == answer.call) else {
+        let Some(asked) = self.asked.take_if(|asked| asked.0 == answer.call) else {
             return Ok(Flow::Pause);
         };
+        let (_, asked) = *asked;
         let message = match answer.grpc_status {
             0 => {
                 let message = request
@@ -106,14 +108,14 @@ impl RateLimit {
                     for header in pass.request_headers.drain(..) {
                         request.add_header(&*header.name, header.value)?;
                     }
-                    self.passed = Some(pass);
+                    self.passed = (!pass.is_done()).then(|| Box::new(pass));
                     return Ok(Flow::Continue);
                 }
                 Verdict::Ask(asked) => {
                     let call = limiter.call(&asked).map(|call| request.grpc_call(&call));
                     match call {
                         Some(Ok(call)) => {
-                            self.asked = Some((call, asked));
+                            self.asked = Some(Box::new((call, asked)));
                             return Ok(Flow::Pause);
                         }
                         // An unknown cluster is a service that does not answer.

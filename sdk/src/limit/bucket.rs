@@ -118,9 +118,10 @@ impl Rate {
         })
     }
 
-    /// Requests a second: the smaller, the stricter.
-    pub fn per_second(&self) -> f64 {
-        f64::from(self.requests) / f64::from(self.unit.seconds())
+    /// Whether it allows fewer requests in the long run.
+    pub fn is_stricter(&self, than: &Rate) -> bool {
+        let scaled = |rate: &Rate, unit: Unit| u64::from(rate.requests) * u64::from(unit.seconds());
+        scaled(self, than.unit) < scaled(than, self.unit)
     }
 
     /// Requests in each unit.

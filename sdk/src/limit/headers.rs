@@ -1,12 +1,13 @@
 //! The headers that tell clients where they stand: draft-polli-ratelimit-headers-03, `Retry-After`.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// A header for an answer: name in lower case, value, and whether other values of the name stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerHeader {
     /// Name, in lower case.
-    pub name: Box<str>,
+    pub name: Cow<'static, str>,
     /// Value.
     pub value: Vec<u8>,
     /// Added to the values that are there; otherwise it replaces them.
@@ -14,7 +15,7 @@ pub struct AnswerHeader {
 }
 
 impl AnswerHeader {
-    pub(super) fn set(name: &str, value: impl Into<Vec<u8>>) -> Self {
+    pub(super) fn set(name: &'static str, value: impl Into<Vec<u8>>) -> Self {
         AnswerHeader {
             name: name.into(),
             value: value.into(),
@@ -37,7 +38,7 @@ pub(super) struct Figures {
 /// The figures of a service come in one line for each of its domains, a local limit's in one.
 pub(super) fn lines(figures: &[Figures]) -> Vec<AnswerHeader> {
     let line = |(number, figures): (usize, &Figures)| {
-        let header = |name: &str, value: String| AnswerHeader {
+        let header = |name: &'static str, value: String| AnswerHeader {
             add: number > 0,
             ..AnswerHeader::set(name, value)
         };

@@ -69,7 +69,8 @@ pub struct Pass {
 /// A question under way.
 #[derive(Debug)]
 pub struct Asked {
-    progress: Progress,
+    /// Boxed, as filters are moved often and ask seldom.
+    progress: Box<Progress>,
     /// What this call is about, and for how many such requests.
     charges: Vec<Charge>,
     times: u32,
@@ -175,18 +176,26 @@ impl Limiter {
                 return Ok(Verdict::Refuse(reply));
             }
         };
-        let mut progress = Progress {
+        let service = self.service.as_ref().filter(|_| policy.is_global());
+        let Some(service) = service else {
+            return Ok(Verdict::Pass(Pass {
+                response_headers: lines(local.as_slice()),
+                ..Pass::default()
+            }));
+        };
+        let listener = self.listener_name(&place);
+        let rest = service.charges(policy, &subject, &place, listener, host)?;
+        let pass = Pass {
+            after: service.after(policy, &rest),
+            ..Pass::default()
+        };
+        let progress = Box::new(Progress {
             policy: at,
-            rest: Vec::new(),
+            rest,
             local,
             figures: Vec::new(),
-            pass: Pass::default(),
-        };
-        if let Some(service) = self.service.as_ref().filter(|_| policy.is_global()) {
-            let listener = self.listener_name(&place);
-            progress.rest = service.charges(policy, &subject, &place, listener, host)?;
-            progress.pass.after = service.after(policy, &progress.rest);
-        }
+            pass,
+        });
         self.go_on(progress, host)
     }
 
@@ -246,12 +255,13 @@ impl Limiter {
 
     fn decide(
         &self,
-        mut progress: Progress,
-        answered: Answered,
+        mut progress: Box<Progress>,
+        mut answered: Answered,
         host: &dyn Host,
     ) -> Result<Verdict, HostError> {
         self.report(progress.policy, &answered, host);
-        progress.figures.splice(0..0, answered.figures);
+        answered.figures.append(&mut progress.figures);
+        progress.figures = answered.figures;
         if answered.refused {
             let figures = progress.figures.as_slice();
             let (body, own) = (&answered.raw_body, &answered.response_headers);
@@ -288,7 +298,7 @@ impl Limiter {
     }
 
     /// Asks for the next charges, or lets the request pass where none are left.
-    fn go_on(&self, mut progress: Progress, host: &dyn Host) -> Result<Verdict, HostError> {
+    fn go_on(&self, mut progress: Box<Progress>, host: &dyn Host) -> Result<Verdict, HostError> {
         let (Some(service), Some(policy), false) = (
             &self.service,
             self.policies.get(progress.policy),
@@ -411,6 +421,13 @@ fn call<'a>(service: &'a Service, message: &'a [u8]) -> GrpcCall<'a> {
     }
 }
 
+impl Pass {
+    /// Whether nothing is left to do with the response.
+    pub fn is_done(&self) -> bool {
+        self.response_headers.is_empty() && self.after.is_empty()
+    }
+}
+
 impl Progress {
     /// The figures are those of the limit that binds: of the service unless a local one has less left.
     fn passed(self) -> Pass {
@@ -426,7 +443,9 @@ impl Progress {
         let binding = local
             .as_ref()
             .map_or(figures.as_slice(), std::slice::from_ref);
-        pass.response_headers.splice(0..0, lines(binding));
+        let mut headers = lines(binding);
+        headers.append(&mut pass.response_headers);
+        pass.response_headers = headers;
         pass.policy = policy;
         pass
     }

@@ -218,27 +218,31 @@ impl Policy {
     /// Charges every local limit that the request falls under, the strictest first, as Envoy does:
     /// the first that has no room refuses, those before it stay charged and those after it are not.
     /// Otherwise the figures are those of the limit with the least left.
-    pub(super) fn charge(
-        &self,
+    pub(super) fn charge<'s>(
+        &'s self,
         subject: &Subject,
         place: &Place,
         now: u64,
         host: &dyn Host,
     ) -> Result<Result<Option<Figures>, Refused>, HostError> {
         let mut matched: Vec<(&Rule<Meter>, &Meter, Distinct)> = Vec::new();
+        let mut put = |rule, (meter, distinct): (&'s Meter, _)| {
+            let stricter = |other: &(_, &Meter, _)| !meter.rate.is_stricter(&other.1.rate);
+            let at = matched.iter().take_while(|other| stricter(other)).count();
+            matched.insert(at, (rule, meter, distinct));
+        };
         let mut selected = false;
         for rule in &self.local {
-            if let Some((meter, distinct)) = rule.select(subject)? {
+            if let Some(found) = rule.select(subject)? {
                 selected |= !rule.is_tiers();
-                matched.push((rule, meter, distinct));
+                put(rule, found);
             }
         }
         if let (false, Some(rule)) = (selected, &self.default)
-            && let Some((meter, distinct)) = rule.select(subject)?
+            && let Some(found) = rule.select(subject)?
         {
-            matched.push((rule, meter, distinct));
+            put(rule, found);
         }
-        matched.sort_by(|a, b| a.1.rate.per_second().total_cmp(&b.1.rate.per_second()));
         let mut binding: Option<Figures> = None;
         let unlimited = matched.is_empty() && self.has_local_rules && self.headers;
         for (rule, meter, distinct) in matched {

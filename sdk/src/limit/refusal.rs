@@ -60,7 +60,7 @@ impl Refusal {
             reply.body = body.to_vec();
         }
         for header in lines(figures).into_iter().chain(own.iter().cloned()) {
-            reply = reply.header(String::from(header.name), header.value);
+            reply = reply.header(header.name, header.value);
         }
         if let Some(wait) = retry_after {
             reply = reply.header("retry-after", seconds(wait).max(1).to_string());

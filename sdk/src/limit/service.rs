@@ -91,7 +91,7 @@ impl Service {
         listener: &str,
         host: &dyn Properties,
     ) -> Result<Vec<Charge>, HostError> {
-        let mut charges = Vec::new();
+        let mut charges: Vec<Charge> = Vec::new();
         for (rule, global) in policy.global.iter().enumerate() {
             let Some((quota, distinct)) = global.rule.select(subject)? else {
                 continue;
@@ -110,7 +110,7 @@ impl Service {
                 .map_or(place.route.as_str(), |(_, name)| name);
             entries.push(entry(name, name));
             entries.extend(global.entries(quota, &distinct));
-            charges.push(Charge {
+            let charge = Charge {
                 domain: domain.to_owned(),
                 rule,
                 descriptor: RateLimitDescriptor {
@@ -118,9 +118,10 @@ impl Service {
                     limit: self.limit(quota, host)?,
                     hits_addend: global.rule.cost.of(host)?.map(u64::from),
                 },
-            });
+            };
+            let before = |other: &&Charge| *other.domain <= *domain;
+            charges.insert(charges.iter().take_while(before).count(), charge);
         }
-        charges.sort_by(|a, b| a.domain.cmp(&b.domain));
         Ok(charges)
     }
 

@@ -78,19 +78,15 @@ impl Targets {
 
     /// The first policy that applies to a request of this route on this listener.
     pub(super) fn find(&self, route: &str, listener: Option<u16>) -> Option<u32> {
-        let (name, rest) = route.split_once("/rule/").unwrap_or((route, ""));
-        let index = rest.split('/').next().unwrap_or_default();
-        let rule = route.get(
-            ..name
-                .len()
-                .saturating_add("/rule/".len())
-                .saturating_add(index.len()),
-        );
         let of = |key: Option<&str>| {
             key.and_then(|key| self.routes.get(key))
                 .map_or(&[][..], Vec::as_slice)
         };
-        [of(rule), of(Some(name)), &self.every]
+        let (rule, name) = match self.has_routes() {
+            true => names(route),
+            false => (None, None),
+        };
+        [of(rule), of(name), &self.every]
             .into_iter()
             .flatten()
             .filter(|(_, listeners)| {
@@ -100,6 +96,13 @@ impl Targets {
             .map(|(policy, _)| *policy)
             .min()
     }
+}
+
+/// `httproute/<namespace>/<name>/rule/<i>` of a longer name, and what precedes `/rule/`.
+fn names(route: &str) -> (Option<&str>, Option<&str>) {
+    let slashes = || route.match_indices('/').map(|(at, _)| at);
+    let upto = |slash: usize| route.get(..slashes().nth(slash).unwrap_or(route.len()));
+    (upto(4), upto(2))
 }
 
 fn is_route(route: &str) -> bool {
