@@ -8,3 +8,5 @@ mod calls;
 mod fixture;
 #[cfg(test)]
 mod lifecycle;
+#[cfg(test)]
+mod limits;
