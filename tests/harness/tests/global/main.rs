@@ -1,7 +1,20 @@
-//! Tests against a real rate limit service on a real Redis (`just ratelimit-tools`). Without them
-//! these tests are passed over and say so, unless `GWF_REQUIRE_RATELIMIT=1`.
+//! Tests against a real rate limit service on a real Redis (`just ratelimit-tools`): the service
+//! itself, and the compiled `rate-limit` module that asks it. Without them these tests are passed over
+//! and say so, unless `GWF_REQUIRE_RATELIMIT=1`.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod counting;
+#[cfg(test)]
+mod embedded;
+#[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod lease;
+#[cfg(test)]
+mod outage;
+#[cfg(test)]
+mod real;
 #[cfg(test)]
 mod service;
