@@ -12,6 +12,7 @@ mod echo;
 mod envoy;
 mod filter_bench;
 mod filter_chain;
+mod jwt;
 mod local_reply;
 mod path;
 pub(crate) use path::{Normalized, normalize};
@@ -22,5 +23,5 @@ mod router;
 mod tests;
 mod waiting;
 
-pub use envoy::{Admission, EmbeddedEnvoy, Error, Options, Worker};
+pub use envoy::{Admission, EmbeddedEnvoy, Error, Options, StartError, Worker};
 pub use filter_bench::{FilterBench, Measured};

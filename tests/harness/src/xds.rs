@@ -15,7 +15,7 @@ pub struct Proxy {
     pub filters: Vec<WasmFilter>,
     /// The Services that routes lead to.
     pub clusters: Vec<Cluster>,
-    /// What the requests of some paths must bring along; the embedded host has no such filter.
+    /// What the requests of some paths must bring along.
     pub jwt: Vec<JwtRequirement>,
     /// The services that filters call.
     pub services: Vec<ServiceCluster>,

@@ -10,6 +10,7 @@ use crate::abi::{
 use crate::exchange::{Answer, Exchange};
 use crate::xds::{Cluster, Proxy, WasmFilter};
 
+use super::jwt::JwtAuthn;
 use super::router::Router;
 use super::{filter_chain, waiting};
 
@@ -66,6 +67,17 @@ impl std::fmt::Debug for Options {
     }
 }
 
+/// A configuration that Envoy would refuse.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A module that does not load or a plugin that does not start, with `failOpen` too.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A key set without a key that can be read.
+    #[error("the keys of the JWT provider {0} have none that is valid")]
+    NoKey(String),
+}
+
 /// A request that got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -117,6 +129,7 @@ pub struct Worker {
 pub(crate) struct Config {
     pub(crate) routers: HashMap<u16, Router>,
     pub(crate) clusters: HashMap<String, Cluster>,
+    pub(crate) jwt: JwtAuthn,
     pub(crate) filters: Vec<WasmFilter>,
     pub(crate) admission: Admission,
 }
@@ -126,9 +139,8 @@ impl EmbeddedEnvoy {
     ///
     /// # Errors
     ///
-    /// When Envoy would refuse the configuration: a module that does not load or a plugin that
-    /// does not start, with `failOpen` too.
-    pub fn new(runtime: &Runtime, proxy: &Proxy, options: &Options) -> Result<Self, LoadError> {
+    /// When Envoy would refuse the configuration.
+    pub fn new(runtime: &Runtime, proxy: &Proxy, options: &Options) -> Result<Self, StartError> {
         let by_name = |c: &Cluster| (c.name.clone(), c.clone());
         let clusters: HashMap<_, _> = proxy.clusters.iter().map(by_name).collect();
         let services = proxy.services.iter().map(|service| &service.name);
@@ -145,12 +157,13 @@ impl EmbeddedEnvoy {
                 .map(|l| (l.port, router(l)))
                 .collect(),
             clusters,
+            jwt: JwtAuthn::new(&proxy.jwt)?,
             filters: proxy.filters.clone(),
             admission: options.admission,
         });
         let workers = (0..options.workers)
             .map(|number| Worker::start(runtime, &config, &process, options, number))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<_, LoadError>>()?;
         Ok(Self { workers, process })
     }
 

@@ -84,6 +84,11 @@ impl<'a> Run<'a> {
     /// Everything up to the response.
     fn request(&mut self, chunks: Vec<Vec<u8>>) -> Result<Response, Error> {
         self.resolve_route("first match");
+        // Runs for requests without a route too, and before any Wasm filter exists for the stream.
+        let (now, headers) = (self.stream.info.start, &mut self.stream.request_headers);
+        if let Some(reply) = self.config.jwt.request_headers(headers, now) {
+            return Ok(self.local(&reply));
+        }
         let Some(first) = self.route else {
             return Ok(self.local(&plain(404, "route_not_found")));
         };

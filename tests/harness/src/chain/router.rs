@@ -114,7 +114,7 @@ impl Router {
 }
 
 /// `path_separated_prefix`: equal, or the prefix and a slash. `/` is every path.
-fn matches_prefix(path: &[u8], prefix: &[u8]) -> bool {
+pub(super) fn matches_prefix(path: &[u8], prefix: &[u8]) -> bool {
     let prefix = prefix.strip_suffix(b"/").unwrap_or(prefix);
     let rest = path.strip_prefix(prefix);
     rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'/'))

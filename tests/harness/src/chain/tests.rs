@@ -2,6 +2,7 @@
 
 mod bodies;
 mod failures;
+mod jwt;
 mod requests;
 mod waits;
 

@@ -1,5 +1,4 @@
-//! SecurityPolicy `jwt`, as far as a real Envoy is given it: its own filter verifies before any Wasm
-//! filter runs.
+//! SecurityPolicy `jwt`, as far as it is replayed: tokens are verified before any Wasm filter runs.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -61,8 +61,8 @@ impl Feature {
             Self::BackendProtocol => "the protocol to the backend is Envoy's own",
             Self::PolicyStatus => "the status of a policy is the control plane's",
             Self::Jwt => match host {
-                HostKind::Core | HostKind::Wasmtime => "JWT verification is Envoy's own",
-                HostKind::Envoy => return None,
+                HostKind::Core => "JWT verification is Envoy's own",
+                HostKind::Wasmtime | HostKind::Envoy => return None,
             },
             Self::LocalRateLimit | Self::GlobalRateLimit => match host {
                 HostKind::Core => "limits are counted in the modules",

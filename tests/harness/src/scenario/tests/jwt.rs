@@ -40,7 +40,7 @@ fn a_token_is_required_for_the_prefixes_of_the_route() {
     );
     let on = |host| reason(&scenario, &scenario.cases[0], host);
     assert_eq!(on(HostKind::Envoy), None);
-    assert!(on(HostKind::Wasmtime).is_some());
+    assert!(on(HostKind::Wasmtime).is_none() && on(HostKind::Core).is_some());
 }
 
 #[test]
