@@ -4,7 +4,7 @@ use gwf::abi::{Deadline, EnvoyVersion, Runtime};
 use gwf::chain::{self, EmbeddedEnvoy};
 use gwf::envoy::EnvoyError;
 use gwf::exchange::{Exchange, Protocol};
-use gwf::xds::{JwtRequirement, RouteAction, ServiceCluster};
+use gwf::xds::{RouteAction, ServiceCluster};
 
 use crate::fixture::{
     REROUTE, binary, forward, get, header, module, proxy, route, seen, send, start, values,
@@ -284,34 +284,4 @@ fn a_trusted_proxy_says_who_the_client_is() {
             );
         }
     }
-}
-
-#[test]
-fn a_token_is_required_for_its_prefix_and_its_claims_become_headers() {
-    let Some(binary) = binary() else { return };
-    let mut proxy = proxy(vec![route("/", forward("v1"))]);
-    proxy.jwt = vec![JwtRequirement {
-        prefix: "/private".into(),
-        provider: "example".into(),
-        // The key is 0123456789abcdef0123456789abcdef.
-        jwks: r#"{"keys": [{"kty": "oct", "alg": "HS256",
-            "k": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}"#
-            .into(),
-        claim_to_headers: vec![("name".into(), "x-claim-name".into())],
-    }];
-    let host = start(&binary, &proxy);
-    let with = |path: &str, token: &str| {
-        let mut exchange = get(path);
-        exchange.headers = vec![(b"authorization".to_vec(), format!("Bearer {token}").into())];
-        host.send(&exchange).unwrap()
-    };
-    assert_eq!(host.send(&get("/private")).unwrap().status, 401);
-    assert_eq!(host.send(&get("/privately")).unwrap().status, 200);
-    // The claim is `"name": "Ann"`.
-    let token =
-        "eyJhbGciOiJIUzI1NiJ9.eyJuYW1lIjoiQW5uIn0.SrDKYMbZuG09jEDeGXKPbFtrpQG4jD3NHLFNuKzcMOs";
-    let answer = with("/private/a", token);
-    assert_eq!(answer.status, 200);
-    assert_eq!(values(&seen(&answer).headers, "x-claim-name"), [b"Ann"]);
-    assert_eq!(with("/private/a", &format!("{token}A")).status, 401);
 }

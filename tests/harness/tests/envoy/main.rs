@@ -10,3 +10,5 @@ mod fixture;
 mod lifecycle;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod tokens;
