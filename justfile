@@ -162,7 +162,7 @@ bench-envoy *arguments:
 # Install what `just ci` needs beyond cargo into .tools and node_modules
 [group('setup')]
 tools: wasm-opt
-    test -x {{ tools }}/bin/cargo-deny || cargo install --quiet --root {{ tools }} cargo-deny
+    test -x {{ tools }}/bin/cargo-deny || cargo install --quiet --debug --root {{ tools }} cargo-deny
     test -x {{ tools }}/bin/wasm-bindgen-test-runner || cargo install --quiet --debug --root {{ tools }} wasm-bindgen-cli --version "$(cargo metadata --format-version 1 --locked | python3 -c 'import json, sys; print(next(p["version"] for p in json.load(sys.stdin)["packages"] if p["name"] == "wasm-bindgen"))')"
 
 # All that must hold before a change goes in
