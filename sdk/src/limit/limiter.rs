@@ -6,7 +6,7 @@ use super::headers::{AnswerHeader, Figures, lines};
 use super::key::Subject;
 use super::lease::{Answer, Leases, Taken};
 use super::metrics::count;
-use super::policy::{Place, Policy};
+use super::policy::{Local, Place, Policy};
 use super::refusal::Refusal;
 use super::rls::{METHOD, SERVICE};
 use super::rule::Context;
@@ -167,12 +167,13 @@ impl Limiter {
         };
         let subject = Subject::new(head, host);
         let local = match policy.charge(&subject, &place, host.now()?, host)? {
-            Ok(figures) => figures,
-            Err(refused) => {
-                let figures = refused.figures.as_slice();
-                let reply = self
-                    .refusal
-                    .reply(figures, refused.retry_after, LOCAL_BODY, &[]);
+            Local::Passed(figures) => figures,
+            Local::Refused {
+                figures,
+                retry_after,
+            } => {
+                let figures = figures.as_slice();
+                let reply = self.refusal.reply(figures, retry_after, LOCAL_BODY, &[]);
                 return Ok(Verdict::Refuse(reply));
             }
         };
@@ -456,8 +457,8 @@ fn check_name(policies: &[PolicySpec], at: usize) -> Result<(), InvalidConfig> {
     let Some((policy, before)) = policies.get(..=at).and_then(<[_]>::split_last) else {
         return Ok(());
     };
-    if policy.name.is_empty() {
-        return Err(InvalidConfig::new("name", "the name is empty"));
+    if policy.name.is_empty() || policy.name.contains('\0') {
+        return Err(InvalidConfig::new("name", "the name is empty or has a NUL"));
     }
     let mut others = before.iter().filter(|other| other.name == policy.name);
     if others.any(|other| !agree(policy, other)) {

@@ -1,5 +1,6 @@
 //! A policy, compiled, and what it counts in this Envoy.
 
+use super::bucket::Spent;
 use super::headers::Figures;
 use super::key::Subject;
 use super::metrics::{Counters, count};
@@ -43,11 +44,23 @@ pub(super) struct Global {
     pub(super) number: usize,
 }
 
-/// A local limit that has no room.
+/// What the local limits say.
 #[derive(Debug)]
-pub(super) struct Refused {
-    pub(super) figures: Option<Figures>,
-    pub(super) retry_after: Option<Duration>,
+pub(super) enum Local {
+    /// All had room.
+    Passed(Option<Figures>),
+    /// This one had none.
+    Refused {
+        figures: Option<Figures>,
+        retry_after: Option<Duration>,
+    },
+}
+
+/// A local limit that a request falls under.
+struct Match<'s> {
+    rule: &'s Rule<Meter>,
+    meter: &'s Meter,
+    distinct: Distinct<'s>,
 }
 
 /// "4294967295 per second" is Envoy Gateway's default bucket.
@@ -171,7 +184,7 @@ impl Policy {
                     "for global limits only",
                 ));
             }
-            let meter = |of: &str, limit: &_| Meter::new(limit, &format!("{name}/{of}"), context);
+            let meter = |of: &str, limit: &_| Meter::new(limit, &format!("{name}\0{of}"), context);
             self.local.push(Rule::tiers(spec, name, context, meter)?);
             return Ok(());
         }
@@ -218,18 +231,63 @@ impl Policy {
     /// Charges every local limit that the request falls under, the strictest first, as Envoy does:
     /// the first that has no room refuses, those before it stay charged and those after it are not.
     /// Otherwise the figures are those of the limit with the least left.
-    pub(super) fn charge<'s>(
-        &'s self,
+    pub(super) fn charge(
+        &self,
         subject: &Subject,
         place: &Place,
         now: u64,
         host: &dyn Host,
-    ) -> Result<Result<Option<Figures>, Refused>, HostError> {
-        let mut matched: Vec<(&Rule<Meter>, &Meter, Distinct)> = Vec::new();
+    ) -> Result<Local, HostError> {
+        let matched = self.matched(subject)?;
+        if matched.is_empty() && self.has_local_rules && self.headers {
+            return Ok(Local::Passed(Some(Figures {
+                limit: UNLIMITED.to_string(),
+                remaining: (UNLIMITED - 1).into(),
+                reset: Duration::ZERO,
+            })));
+        }
+        let mut binding: Option<Figures> = None;
+        for Match {
+            rule,
+            meter,
+            distinct,
+        } in matched
+        {
+            let spent = rule.spend(meter, &key(rule, place, &distinct), now, host)?;
+            let figures = rule.headers.unwrap_or(self.headers).then(|| Figures {
+                limit: meter.rate.burst().to_string(),
+                remaining: spent.remaining.into(),
+                reset: spent.reset,
+            });
+            if !spent.admitted && !rule.shadow {
+                let retry_after = spent.retry_after;
+                return Ok(Local::Refused {
+                    figures,
+                    retry_after,
+                });
+            }
+            let least = binding.as_ref().map_or(u64::MAX, |least| least.remaining);
+            binding = figures
+                .filter(|figures| figures.remaining < least)
+                .or(binding);
+        }
+        Ok(Local::Passed(binding))
+    }
+
+    /// The local limits that the request falls under, the strictest first.
+    fn matched<'s>(&'s self, subject: &Subject<'s>) -> Result<Vec<Match<'s>>, HostError> {
+        let mut matched: Vec<Match> = Vec::new();
         let mut put = |rule, (meter, distinct): (&'s Meter, _)| {
-            let stricter = |other: &(_, &Meter, _)| !meter.rate.is_stricter(&other.1.rate);
-            let at = matched.iter().take_while(|other| stricter(other)).count();
-            matched.insert(at, (rule, meter, distinct));
+            let goes_before = |other: &&Match| !meter.rate.is_stricter(&other.meter.rate);
+            let at = matched.iter().take_while(goes_before).count();
+            matched.insert(
+                at,
+                Match {
+                    rule,
+                    meter,
+                    distinct,
+                },
+            );
         };
         let mut selected = false;
         for rule in &self.local {
@@ -243,52 +301,37 @@ impl Policy {
         {
             put(rule, found);
         }
-        let mut binding: Option<Figures> = None;
-        let unlimited = matched.is_empty() && self.has_local_rules && self.headers;
-        for (rule, meter, distinct) in matched {
-            let cost = rule.cost.of(host)?.unwrap_or(1);
-            let key = key(rule, place, &distinct);
-            let charged = meter.table.charge(host, &key, &meter.rate, now, cost)?;
-            for (happened, counter) in [
-                (charged.evicted, rule.counters.evictions),
-                (charged.overflowed, rule.counters.overflow),
-                (charged.exhausted, rule.counters.errors),
-            ] {
-                if happened {
-                    count(host, counter);
-                }
-            }
-            let spent = charged.spent;
-            let figures = rule.headers.unwrap_or(self.headers).then(|| Figures {
-                limit: meter.rate.burst().to_string(),
-                remaining: spent.remaining.into(),
-                reset: spent.reset,
-            });
-            match (spent.admitted, rule.shadow) {
-                (true, _) => rule.counters.allowed(),
-                (false, true) => count(host, rule.counters.shadowed),
-                (false, false) => {
-                    count(host, rule.counters.limited);
-                    return Ok(Err(Refused {
-                        figures,
-                        retry_after: spent.retry_after,
-                    }));
-                }
-            }
-            let fewer = |figures: &Figures| {
-                binding
-                    .as_ref()
-                    .is_none_or(|binding| figures.remaining < binding.remaining)
-            };
-            if let Some(figures) = figures.filter(fewer) {
-                binding = Some(figures);
+        Ok(matched)
+    }
+}
+
+impl Rule<Meter> {
+    /// Takes a request's cost from its client's bucket, and counts what came of it.
+    fn spend(
+        &self,
+        meter: &Meter,
+        key: &[u8],
+        now: u64,
+        host: &dyn Host,
+    ) -> Result<Spent, HostError> {
+        let cost = self.cost.of(host)?.unwrap_or(1);
+        let charged = meter.table.charge(host, key, &meter.rate, now, cost)?;
+        let counters = &self.counters;
+        for (happened, counter) in [
+            (charged.evicted, counters.evictions),
+            (charged.overflowed, counters.overflow),
+            (charged.exhausted, counters.errors),
+        ] {
+            if happened {
+                count(host, counter);
             }
         }
-        Ok(Ok(binding.or(unlimited.then(|| Figures {
-            limit: UNLIMITED.to_string(),
-            remaining: (UNLIMITED - 1).into(),
-            reset: Duration::ZERO,
-        }))))
+        match (charged.spent.admitted, self.shadow) {
+            (true, _) => counters.allowed(),
+            (false, true) => count(host, counters.shadowed),
+            (false, false) => count(host, counters.limited),
+        }
+        Ok(charged.spent)
     }
 }
 
@@ -317,10 +360,10 @@ fn unique(
     at: usize,
 ) -> Result<String, InvalidConfig> {
     let name = name.map_or_else(|| format!("{kind}-{at}"), str::to_owned);
-    if name.is_empty() || names.contains(&name) {
+    if name.is_empty() || name.contains('\0') || names.contains(&name) {
         return Err(InvalidConfig::new(
             "name",
-            format_args!("`{name}`: empty, or another rule of the policy has it"),
+            format_args!("`{name}`: empty, with a NUL, or another rule of the policy has it"),
         ));
     }
     names.push(name.clone());

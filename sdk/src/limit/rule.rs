@@ -220,7 +220,8 @@ impl Meter {
             InvalidConfig::new(field, error)
         };
         let rate = Rate::new(spec.requests, spec.unit, spec.burst).map_err(refused)?;
-        let prefix = format!("rate_limit/{}/{rule}/", context.policy);
+        // No name has a NUL, so that no two rules have one table.
+        let prefix = format!("rate_limit/{}\0{rule}\0", context.policy);
         Ok(Meter {
             rate,
             table: KeyTable::new(prefix.as_bytes(), context.max_keys, context.seed),

@@ -571,7 +571,7 @@ fn errors_name_the_field() {
         ),
         (
             json!({"policies": [{"name": ""}]}),
-            "policies[0].name: the name is empty",
+            "policies[0].name: the name is empty or has a NUL",
         ),
         (
             json!({"policies": [{"name": "p", "rateLimit": {"local": {"rules": [rule]}}}, {"name": "p", "rateLimit": {"local": {"rules": [user("a", 1)]}}}]}),

@@ -16,7 +16,7 @@ const MAX_KEYS: usize = 10_000;
 /// holds for all others.
 const SETS: usize = MAX_KEYS / 8;
 const SET: usize = 8 + 33 * 16;
-/// `rate_limit/n/p/clients/tier/free/` and the number of the set.
+/// `rate_limit/n/p`, `clients`, `tier/free`, each with a NUL behind it, and the number of the set.
 const NAME: usize = 33 + 4;
 /// `limit/seed` and the seed.
 const SEED: usize = 10 + 16;
