@@ -19,6 +19,7 @@ use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde_json::Value;
 use thiserror::Error;
 use tokio::runtime::Runtime;
 
@@ -40,6 +41,8 @@ pub struct Options {
     pub start_timeout: Duration,
     /// How long an answer may take; a filter that never returns holds its worker for ever.
     pub answer_timeout: Duration,
+    /// HTTP filters of Envoy's own in front of all others, as its bootstrap has them: to compare with.
+    pub native_filters: Vec<Value>,
 }
 
 impl Default for Options {
@@ -49,6 +52,22 @@ impl Default for Options {
             wasm_log: WasmLog::Info,
             start_timeout: Duration::from_secs(60),
             answer_timeout: Duration::from_secs(15),
+            native_filters: Vec::new(),
+        }
+    }
+}
+
+/// Puts HTTP filters in front of those that the listeners of a bootstrap have.
+fn put_first(bootstrap: &mut Value, filters: &[Value]) {
+    const FILTERS: &str = "/filter_chains/0/filters/0/typed_config/http_filters";
+    let listeners = bootstrap.pointer_mut("/static_resources/listeners");
+    for listener in listeners
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(Value::Array(present)) = listener.pointer_mut(FILTERS) {
+            present.splice(0..0, filters.iter().cloned());
         }
     }
 }
@@ -193,7 +212,9 @@ impl EnvoyHost {
                     .map_err(EnvoyError::io("cannot start a backend"))?;
                 backends.insert(cluster.name.clone(), address);
             }
-            let process = Process::spawn(&binary.path, &bootstrap(proxy, &backends), options)?;
+            let mut bootstrap = bootstrap(proxy, &backends);
+            put_first(&mut bootstrap, &options.native_filters);
+            let process = Process::spawn(&binary.path, &bootstrap, options)?;
             let ports = process.ready(proxy, options.start_timeout).await?;
             Ok::<_, EnvoyError>((process, ports))
         })?;
