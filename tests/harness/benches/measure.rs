@@ -107,3 +107,17 @@ pub fn budget(figure: f64, at_most: f64, unit: &str) -> String {
 pub fn is_quick() -> bool {
     std::env::args().any(|argument| argument == "--quick")
 }
+
+/// How many requests memory must not grow over: what `--requests` says.
+pub fn requests(default: usize) -> Outcome<usize> {
+    let given = std::env::args()
+        .skip_while(|argument| argument != "--requests")
+        .nth(1);
+    match given {
+        Some(number) => Ok(number
+            .parse()
+            .map_err(|error| format!("--requests {number}: {error}"))?),
+        None if is_quick() => Ok(1_000),
+        None => Ok(default),
+    }
+}

@@ -9,47 +9,63 @@
 )]
 
 #[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../benches/limits.rs"]
+mod limits;
+#[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../benches/workload.rs"]
 mod workload;
 
 use std::path::Path;
 
-use gwf::abi::{Deadline, EnvoyVersion, Runtime};
+use gwf::abi::{Deadline, EnvoyVersion, HeaderMap, Runtime};
 use gwf::chain::FilterBench;
-use gwf::modules::{DO_NOTHING, ROUTE_MATCH};
+use gwf::modules::{DO_NOTHING, RATE_LIMIT, ROUTE_MATCH};
+use limits::Limits;
 use workload::Shape;
 
 /// Fuel of a request through `do-nothing`.
 const DO_NOTHING_FUEL: u64 = 971;
 /// Fuel of a request through `route-match`, at 10 and at 1,000 routes alike.
-const ROUTE_MATCH_FUEL: u64 = 14_781;
+const ROUTE_MATCH_FUEL: u64 = 18_627;
+/// Fuel of a request that a tier table allows in `rate-limit`.
+const RATE_LIMIT_FUEL: u64 = 10_931;
 /// How far from these a request may be, in per cent.
 const TOLERANCE: u64 = 3;
 
-/// Requests that are averaged, spread over all routes.
+/// Requests that are averaged.
 const REQUESTS: usize = 200;
 
 /// Fuel of an average request, and the hostcalls of each.
-fn measure(module: &str, routes: usize) -> (u64, Vec<(&'static str, u32)>) {
+fn measure(
+    module: &str,
+    configuration: &str,
+    request: impl Fn(usize) -> HeaderMap,
+) -> (u64, Vec<(&'static str, u32)>) {
     let runtime = Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap();
-    let configuration = Shape::Mixed.configuration(routes, 10);
-    let mut bench = FilterBench::load(&runtime, Path::new(module), &configuration).unwrap();
+    let mut bench = FilterBench::load(&runtime, Path::new(module), configuration).unwrap();
     let mut request = |number: usize| {
-        bench
-            .request(Shape::Mixed.request(number * 37 % routes))
-            .unwrap()
+        let mut measured = bench.request(request(number)).unwrap();
+        assert_eq!(measured.reply, None, "request {number}");
+        measured.hostcalls.sort_unstable();
+        measured
     };
-    let mut hostcalls = request(0).hostcalls;
-    hostcalls.sort_unstable();
+    let hostcalls = request(0).hostcalls;
     let fuel: u64 = (0..REQUESTS)
         .map(|number| {
-            let mut measured = request(number);
-            measured.hostcalls.sort_unstable();
+            let measured = request(number);
             assert_eq!(measured.hostcalls, hostcalls, "request {number}");
             measured.fuel
         })
         .sum();
     (fuel / REQUESTS as u64, hostcalls)
+}
+
+/// Of requests spread over all routes.
+fn measure_routing(module: &str, routes: usize) -> (u64, Vec<(&'static str, u32)>) {
+    let configuration = Shape::Mixed.configuration(routes, 10);
+    measure(module, &configuration, |number| {
+        Shape::Mixed.request(number * 37 % routes)
+    })
 }
 
 #[track_caller]
@@ -63,14 +79,14 @@ fn assert_fuel(constant: &str, pinned: u64, fuel: u64) {
 
 #[test]
 fn a_filter_that_does_nothing_costs_little_and_calls_nobody() {
-    let (fuel, hostcalls) = measure(DO_NOTHING, 10);
+    let (fuel, hostcalls) = measure_routing(DO_NOTHING, 10);
     assert_fuel("DO_NOTHING_FUEL", DO_NOTHING_FUEL, fuel);
     assert_eq!(hostcalls, []);
 }
 
 #[test]
 fn routing_costs_the_same_at_10_and_at_1_000_routes() {
-    let (few, hostcalls) = measure(ROUTE_MATCH, 10);
+    let (few, hostcalls) = measure_routing(ROUTE_MATCH, 10);
     assert_fuel("ROUTE_MATCH_FUEL", ROUTE_MATCH_FUEL, few);
     assert_eq!(
         hostcalls,
@@ -80,10 +96,27 @@ fn routing_costs_the_same_at_10_and_at_1_000_routes() {
             ("proxy_replace_header_map_value", 2),
         ]
     );
-    let (many, hostcalls_of_many) = measure(ROUTE_MATCH, 1_000);
+    let (many, hostcalls_of_many) = measure_routing(ROUTE_MATCH, 1_000);
     assert_eq!(hostcalls_of_many, hostcalls);
     assert!(
         many * 100 <= few * (100 + TOLERANCE),
         "{many} instructions at 1,000 routes, {few} at 10"
     );
+}
+
+#[test]
+fn a_limit_per_tier_and_client_takes_four_hostcalls() {
+    let configuration = Limits::Tiers.configuration(1_000_000);
+    // The first request of a client makes its bucket; all later ones cost the same.
+    let (fuel, hostcalls) = measure(RATE_LIMIT, &configuration, |_| limits::request(7));
+    assert_eq!(
+        hostcalls,
+        [
+            ("proxy_get_current_time_nanoseconds", 1),
+            ("proxy_get_header_map_pairs", 1),
+            ("proxy_get_shared_data", 1),
+            ("proxy_set_shared_data", 1),
+        ]
+    );
+    assert_fuel("RATE_LIMIT_FUEL", RATE_LIMIT_FUEL, fuel);
 }

@@ -1,5 +1,6 @@
 //! CPU time per request of a real Envoy, side by side in one run: without a filter, with filters,
-//! and with the routes in Envoy's own list. `cargo bench -p gwf --bench envoy [-- --quick]`
+//! with Envoy's own limiter, and with the routes in Envoy's own list.
+//! `cargo bench -p gwf --bench envoy [-- --quick] [-- --only limit]`
 //!
 //! Every request is answered by a direct response, so that what is measured is Envoy's filter chain
 //! and not its upstream connections: the dispatch routes answer 200 where a bundle's would forward,
@@ -8,6 +9,10 @@
 //! anew once, by the router behind them. So the row of a single filter has the re-match in it, and a
 //! tenth of ten has a tenth of it.
 
+mod limited;
+#[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../limits.rs"]
+mod limits;
 #[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../measure.rs"]
 mod measure;
@@ -23,6 +28,8 @@ use gwf::envoy::{Binary, EnvoyHost, Options, WasmLog, find};
 use gwf::exchange::{Exchange, Protocol};
 use gwf::modules::{DO_NOTHING, ROUTE_MATCH};
 use gwf::xds::{Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+
+use serde_json::Value;
 
 use measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, print_table};
 use workload::{Match, Shape, route_name};
@@ -48,12 +55,21 @@ struct Subject {
     requests: u64,
     /// CPU time that one filter may take, in µs.
     budget: Option<f64>,
+    /// Envoy's own filters, in front.
+    native: Vec<Value>,
 }
 
 fn main() -> Outcome<()> {
     let binary = find()?;
     let (rounds, divisor) = if is_quick() { (2, 40) } else { (11, 1) };
-    let subjects = subjects();
+    let only = std::env::args()
+        .skip_while(|argument| argument != "--only")
+        .nth(1);
+    let mut subjects = subjects();
+    subjects.retain(|Subject { name, .. }| {
+        let is_base = name == "no filter" || name.starts_with("do-nothing");
+        is_base || only.as_ref().is_none_or(|only| name.contains(only))
+    });
     let hosts = subjects
         .iter()
         .map(|subject| start(&binary, subject))
@@ -123,6 +139,7 @@ fn subjects() -> Vec<Subject> {
             subjects.push(subject);
         }
     }
+    subjects.extend(limited::subjects());
     subjects.push(native("a random one", SHAPE, spread(10_000)));
     subjects.push(native("the last", SHAPE, vec![9_999]));
     subjects.push(native(
@@ -134,7 +151,22 @@ fn subjects() -> Vec<Subject> {
 }
 
 fn with_filters(name: &str, in_a_row: usize, module: &str, routes: usize) -> Subject {
-    let configuration = SHAPE.configuration(routes, SERVICES);
+    filtered(
+        name,
+        in_a_row,
+        module,
+        SHAPE.configuration(routes, SERVICES),
+        routes,
+    )
+}
+
+fn filtered(
+    name: &str,
+    in_a_row: usize,
+    module: &str,
+    configuration: String,
+    routes: usize,
+) -> Subject {
     let filter = WasmFilter {
         name: "bench".into(),
         root_id: String::new(),
@@ -159,6 +191,7 @@ fn with_filters(name: &str, in_a_row: usize, module: &str, routes: usize) -> Sub
         asked: spread(routes),
         requests: 16_000,
         budget: None,
+        native: Vec::new(),
     }
 }
 
@@ -192,6 +225,7 @@ fn native(asked_for: &str, shape: Shape, asked: Vec<usize>) -> Subject {
         asked,
         requests,
         budget: None,
+        native: Vec::new(),
     }
 }
 
@@ -252,6 +286,7 @@ fn start(binary: &Binary, subject: &Subject) -> Outcome<EnvoyHost> {
     let options = Options {
         wasm_log: WasmLog::Warning,
         start_timeout: Duration::from_secs(300),
+        native_filters: subject.native.clone(),
         ..Options::default()
     };
     Ok(EnvoyHost::start(binary, &subject.proxy, &options)?)
@@ -272,7 +307,7 @@ fn sample(host: &EnvoyHost, subject: &Subject, requests: u64) -> Outcome<f64> {
 }
 
 fn exchange(shape: Shape, route: usize) -> Exchange {
-    let headers = shape.request(route);
+    let headers = limits::identified(shape.request(route), 7);
     let pseudo = |name: &str| headers.get(name.as_bytes()).unwrap_or_default().to_vec();
     Exchange {
         gateway_namespace: "shop".into(),

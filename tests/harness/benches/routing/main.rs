@@ -1,6 +1,8 @@
 //! What routing costs: the SDK natively, and the compiled modules in the embedded host, side by
 //! side in one run. `cargo bench -p gwf --bench routing [-- --quick] [-- --requests N]`
 
+#[path = "../filter.rs"]
+mod filter;
 #[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../measure.rs"]
 mod measure;
@@ -17,19 +19,5 @@ fn main() -> Outcome<()> {
     modules::requests()?;
     modules::sizes()?;
     modules::configuration()?;
-    modules::memory(requests()?)
-}
-
-/// How many requests memory must not grow over.
-fn requests() -> Outcome<usize> {
-    let given = std::env::args()
-        .skip_while(|argument| argument != "--requests")
-        .nth(1);
-    match given {
-        Some(number) => Ok(number
-            .parse()
-            .map_err(|error| format!("--requests {number}: {error}"))?),
-        None if measure::is_quick() => Ok(1_000),
-        None => Ok(100_000),
-    }
+    modules::memory(measure::requests(100_000)?)
 }

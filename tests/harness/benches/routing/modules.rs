@@ -5,17 +5,14 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gwf::abi::{Deadline, EnvoyVersion, HeaderMap, Plugin, Runtime};
-use gwf::chain::{FilterBench, Measured};
-use gwf::modules::{DO_NOTHING, ROUTE_MATCH};
+use gwf::abi::{Plugin, Runtime};
+use gwf::chain::FilterBench;
+use gwf::modules::{DO_NOTHING, RATE_LIMIT, ROUTE_MATCH};
 
-use crate::measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, median, print_table};
+use crate::filter;
+use crate::measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, print_table};
 use crate::workload::{Shape, route_name};
 
-/// Requests under one clock; they are built before it starts, and dropped after it has stopped.
-const BATCH: usize = 50;
-/// Batches of one sample, of which the median counts.
-const BATCHES: usize = 20;
 /// Requests whose instructions are averaged.
 const COUNTED: usize = 1_000;
 const SHAPE: Shape = Shape::Mixed;
@@ -28,42 +25,18 @@ const SUBJECTS: [(&str, &str, usize); 4] = [
     ("route-match, 10,000 routes", ROUTE_MATCH, 10_000),
 ];
 
-fn runtime(deadline: Deadline) -> Outcome<Runtime> {
-    Runtime::new(EnvoyVersion::default(), deadline)
-        .map_err(|error| format!("wasmtime: {error:#}").into())
-}
-
-/// Counts nothing, so nothing but the work takes time.
-fn timed() -> Outcome<Runtime> {
-    runtime(Deadline::Time(std::time::Duration::from_secs(60)))
-}
-
 fn load(runtime: &Runtime, module: &str, routes: usize) -> Outcome<FilterBench> {
-    let configuration = SHAPE.configuration(routes, 10);
-    Ok(FilterBench::load(
-        runtime,
-        Path::new(module),
-        &configuration,
-    )?)
+    filter::load(runtime, module, &SHAPE.configuration(routes, 10))
 }
 
-fn request(bench: &mut FilterBench, headers: HeaderMap) -> Outcome<Measured> {
-    bench
-        .request(headers)
-        .map_err(|failure| failure.to_string().into())
-}
-
-/// Requests spread evenly over the routes.
-fn headers(routes: usize, from: usize) -> impl Iterator<Item = (usize, HeaderMap)> {
-    let spread = move |number: usize| number.wrapping_mul(7919) % routes.max(1);
-    (from..)
-        .map(spread)
-        .map(|route| (route, SHAPE.request(route)))
+/// The route of the request of a number: they are spread evenly.
+fn asked(routes: usize, number: usize) -> usize {
+    number.wrapping_mul(7919) % routes.max(1)
 }
 
 /// A request through one filter: time, instructions, hostcalls.
 pub fn requests() -> Outcome<()> {
-    let (timed, counted) = (timed()?, runtime(Deadline::default())?);
+    let (timed, counted) = (filter::timed()?, filter::counted()?);
     let cells = SUBJECTS.map(|(_, module, routes)| time(&timed, module, routes));
     let mut cells = cells.into_iter().collect::<Outcome<Vec<Cell>>>()?;
     let samples = interleaved(if is_quick() { 3 } else { 41 }, &mut cells)?;
@@ -89,30 +62,10 @@ pub fn requests() -> Outcome<()> {
 }
 
 fn time<'r>(runtime: &'r Runtime, module: &str, routes: usize) -> Outcome<Cell<'r>> {
-    let mut bench = load(runtime, module, routes)?;
-    let mut from = 0;
-    Ok(Box::new(move || {
-        let mut times = Vec::with_capacity(BATCHES);
-        for _ in 0..BATCHES {
-            times.push(time_batch(&mut bench, headers(routes, from).take(BATCH))?);
-            from += BATCH;
-        }
-        Ok(median(times))
+    let bench = load(runtime, module, routes)?;
+    Ok(filter::time(bench, move |number| {
+        SHAPE.request(asked(routes, number))
     }))
-}
-
-/// Time of a request, in microseconds.
-fn time_batch(
-    bench: &mut FilterBench,
-    requests: impl Iterator<Item = (usize, HeaderMap)>,
-) -> Outcome<f64> {
-    let requests: Vec<HeaderMap> = requests.map(|(_, headers)| headers).collect();
-    let mut measured = Vec::with_capacity(requests.len());
-    let since = Instant::now();
-    for headers in requests {
-        measured.push(request(bench, headers)?);
-    }
-    Ok(since.elapsed().as_secs_f64() * 1e6 / measured.len() as f64)
 }
 
 fn request_row(
@@ -125,8 +78,9 @@ fn request_row(
 ) -> Outcome<[String; 7]> {
     let mut bench = load(counted, module, routes)?;
     let (mut fuel, mut hostcalls) = (0, 0);
-    for (route, headers) in headers(routes, 0).take(COUNTED) {
-        let measured = request(&mut bench, headers)?;
+    for number in 0..COUNTED {
+        let route = asked(routes, number);
+        let measured = filter::request(&mut bench, SHAPE.request(route))?;
         let named = measured.stream.request_headers.get(b"x-gateway-route");
         let wanted = route_name(route);
         if routes > 0 && !named.is_some_and(|named| named.starts_with(wanted.as_bytes())) {
@@ -151,7 +105,11 @@ fn request_row(
 pub fn sizes() -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     let mut rows = Vec::new();
-    for (name, module) in [("do-nothing", DO_NOTHING), ("route-match", ROUTE_MATCH)] {
+    for (name, module) in [
+        ("do-nothing", DO_NOTHING),
+        ("route-match", ROUTE_MATCH),
+        ("rate-limit", RATE_LIMIT),
+    ] {
         let built = std::fs::metadata(module)?.len() as f64 / 1e3;
         let output = folder.path().join(name);
         let (optimized, verdict) = match wasm_opt(Path::new(module), &output)? {
@@ -197,7 +155,7 @@ fn wasm_opt(module: &Path, output: &Path) -> Outcome<Option<f64>> {
 /// How long a configuration takes, the start of its VM included.
 pub fn configuration() -> Outcome<()> {
     const SIZES: [usize; 3] = [10, 1_000, 10_000];
-    let runtime = timed()?;
+    let runtime = filter::timed()?;
     let mut cells = SIZES
         .map(|routes| configure(&runtime, routes))
         .into_iter()
@@ -243,13 +201,13 @@ fn configure(runtime: &Runtime, routes: usize) -> Outcome<Cell<'static>> {
 /// Linear memory after the configuration, and what many requests add to it.
 pub fn memory(requests: usize) -> Outcome<()> {
     const MIB: f64 = 1024.0 * 1024.0;
-    let runtime = timed()?;
+    let runtime = filter::timed()?;
     let mut rows = Vec::new();
     for routes in [10, 100, 1_000, 10_000] {
         let mut bench = load(&runtime, ROUTE_MATCH, routes)?;
         let configured = bench.vm().memory_size();
-        for (_, headers) in headers(routes, 0).take(requests) {
-            request(&mut bench, headers)?;
+        for number in 0..requests {
+            filter::request(&mut bench, SHAPE.request(asked(routes, number)))?;
         }
         let growth = bench.vm().memory_size() - configured;
         let size = configured as f64 / MIB;
