@@ -154,7 +154,12 @@ fuzz seconds='60':
 bench *arguments:
     cargo bench --package gwf --bench routing -- {{ arguments }}
 
-# What a filter costs in a real Envoy
+# What limits cost: under wasmtime, in memory, in calls to a real rate limit service
+[group('measure')]
+bench-limits *arguments: ratelimit-tools
+    cargo bench --package gwf --bench limiting -- {{ arguments }}
+
+# What a filter costs in a real Envoy: `just bench-envoy --only limit`
 [group('measure')]
 bench-envoy *arguments:
     cargo bench --package gwf --bench envoy -- {{ arguments }}
