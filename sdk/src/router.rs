@@ -39,7 +39,15 @@ pub struct Router {
 pub struct Listener {
     name: Box<str>,
     port: u16,
-    table: RouteTable<u32>,
+    table: RouteTable<Matched>,
+}
+
+/// What a match leads to.
+#[derive(Debug)]
+struct Matched {
+    rule: u32,
+    /// For [`ROUTE_HEADER`]: to put it together for each request would double the time of a decision.
+    name: Box<str>,
 }
 
 /// One rule: what its matches share.

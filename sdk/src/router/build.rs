@@ -1,6 +1,6 @@
 //! The second layer of the configuration: from what is written to what cannot be wrong.
 
-use super::{Backend, Listener, Router, Rule};
+use super::{Backend, Listener, Matched, Router, Rule};
 use crate::action::{Actions, OwnAnswer};
 use crate::route::host_index::HostIndex;
 use crate::route::spec::{
@@ -36,7 +36,7 @@ impl TryFrom<RouteMatchSpec> for Router {
 
 #[derive(Default)]
 struct Builder {
-    listeners: Vec<(ListenerSpec, Hostname, Vec<Entry<u32>>)>,
+    listeners: Vec<(ListenerSpec, Hostname, Vec<Entry<Matched>>)>,
     names: HashMap<Box<str>, u32, FxBuildHasher>,
     ports: Vec<(u16, HostIndex)>,
     rules: Vec<Rule>,
@@ -105,17 +105,21 @@ impl Builder {
             let place = |error: InvalidConfig| error.within(format_args!("spec.rules[{number}]"));
             let matches = compile_matches(route.kind, spec).map_err(place)?;
             let rule = compile_rule(route, number, spec, &matches).map_err(place)?;
-            let policy = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
+            let index = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
+            let route = rule.route.clone();
             self.rules.push(rule);
             for (order, (path, conditions)) in matches.into_iter().enumerate() {
                 self.needs_source |= conditions.needs_source();
                 let tie = tie((number, order))?;
                 self.attach(&attached, &hostnames, |hostname| Entry {
+                    policy: Matched {
+                        rule: index,
+                        name: route_name(&route, order, &hostname),
+                    },
                     hostname,
                     path: path.clone(),
                     conditions: conditions.clone(),
                     tie: tie.clone(),
-                    policy,
                 });
             }
         }
@@ -128,7 +132,7 @@ impl Builder {
         &mut self,
         attached: &[usize],
         hostnames: &[Hostname],
-        entry: impl Fn(Hostname) -> Entry<u32>,
+        entry: impl Fn(Hostname) -> Entry<Matched>,
     ) {
         for &at in attached {
             let Some((_, own, entries)) = self.listeners.get_mut(at) else {
@@ -180,6 +184,20 @@ impl Builder {
             needs_source: self.needs_source,
         }
     }
+}
+
+/// `httproute/<namespace>/<name>/rule/<i>/match/<j>/<host>`; Envoy Gateway writes the dots of a host as
+/// underscores, and no host as `*`.
+fn route_name(rule: &str, order: usize, hostname: &Hostname) -> Box<str> {
+    let (star, host) = match hostname {
+        Hostname::Any => ("*", ""),
+        Hostname::Wildcard(suffix) => ("*", &**suffix),
+        Hostname::Exact(name) => ("", &**name),
+    };
+    let mut name = format!("{rule}/match/{order}/{star}");
+    name.reserve_exact(host.len());
+    name.extend(host.chars().map(|c| if c == '.' { '_' } else { c }));
+    name.into()
 }
 
 fn hostnames(route: &RouteSpec) -> Result<Vec<Hostname>, InvalidConfig> {

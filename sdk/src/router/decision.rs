@@ -1,10 +1,10 @@
 //! One decision.
 
-use super::{BACKEND_HEADER, HOST_HEADER, Listener, ROUTE_HEADER, Router, Rule};
+use super::{BACKEND_HEADER, HOST_HEADER, Listener, Matched, ROUTE_HEADER, Router, Rule};
 use crate::action::{Actions, Cors, CorsHeaders, HeaderEdit, OwnAnswer};
 use crate::reply::Reply;
 use crate::request::RequestHead;
-use crate::route::{Entry, Hostname};
+use crate::route::Entry;
 
 /// What is done with a request.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub struct Decision<'r> {
     /// The rule and the backend that were chosen, if a rule matched.
     pub applied: Option<Applied>,
     /// What [`ROUTE_HEADER`] says of a forwarded request; empty otherwise.
-    pub route: String,
+    pub route: &'r str,
     /// Answer or forward.
     pub outcome: Outcome<'r>,
     /// Cross-origin headers for the response.
@@ -47,12 +47,12 @@ impl Router {
     /// `u64`; it is called where there are several backends to choose from.
     ///
     /// No listener or no match is 404; a matched rule without a usable backend is 500.
-    pub fn decide(
-        &self,
-        listener: Option<&Listener>,
+    pub fn decide<'r>(
+        &'r self,
+        listener: Option<&'r Listener>,
         head: &RequestHead,
         draw: impl FnOnce() -> u64,
-    ) -> Decision<'_> {
+    ) -> Decision<'r> {
         let Some(listener) = listener else {
             return Decision::no_match();
         };
@@ -72,39 +72,39 @@ impl Router {
         let method = Cors::preflight_method(head)?;
         let asked = head.with_method(method);
         [&asked, head].into_iter().find_map(|head| {
-            let rule = listener.table.find(head)?.policy;
+            let rule = listener.table.find(head)?.policy.rule;
             let cors = self.rules.get(rule as usize)?.cors()?;
             Some(Decision {
                 applied: Some(Applied {
                     rule,
                     backend: None,
                 }),
-                route: String::new(),
+                route: "",
                 outcome: Outcome::Reply(cors.preflight(head)),
                 cors: CorsHeaders::new(),
             })
         })
     }
 
-    fn serve(
-        &self,
-        entry: &Entry<u32>,
+    fn serve<'r>(
+        &'r self,
+        entry: &'r Entry<Matched>,
         listener: &Listener,
         head: &RequestHead,
         draw: impl FnOnce() -> u64,
-    ) -> Decision<'_> {
-        let Some(rule) = self.rules.get(entry.policy as usize) else {
+    ) -> Decision<'r> {
+        let Some(rule) = self.rules.get(entry.policy.rule as usize) else {
             return Decision::no_match();
         };
         let prefix = entry.path.prefix();
         let decision = |backend: Option<u32>, cors: Option<&Cors>, outcome| Decision {
             applied: Some(Applied {
-                rule: entry.policy,
+                rule: entry.policy.rule,
                 backend,
             }),
             route: match outcome {
-                Outcome::Reply(_) => String::new(),
-                Outcome::Forward { .. } => route_name(rule, entry),
+                Outcome::Reply(_) => "",
+                Outcome::Forward { .. } => &entry.policy.name,
             },
             outcome,
             cors: cors
@@ -164,7 +164,7 @@ impl Decision<'_> {
     fn no_match() -> Self {
         Decision {
             applied: None,
-            route: String::new(),
+            route: "",
             outcome: Outcome::Reply(Reply::new(404)),
             cors: CorsHeaders::new(),
         }
@@ -178,19 +178,6 @@ impl Rule {
             .chain(own)
             .find_map(|actions| actions.cors.as_ref())
     }
-}
-
-/// Envoy Gateway writes the dots of a host as underscores, and no host as `*`.
-fn route_name(rule: &Rule, entry: &Entry<u32>) -> String {
-    let (_, order) = entry.tie.order;
-    let (star, host) = match &entry.hostname {
-        Hostname::Any => ("*", ""),
-        Hostname::Wildcard(suffix) => ("*", &**suffix),
-        Hostname::Exact(name) => ("", &**name),
-    };
-    let mut name = format!("{}/match/{order}/{star}", rule.route);
-    name.extend(host.chars().map(|c| if c == '.' { '_' } else { c }));
-    name
 }
 
 fn own_answer(

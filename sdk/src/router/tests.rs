@@ -262,3 +262,24 @@ fn errors_name_the_place() {
         assert!(refused.starts_with(message), "{refused}");
     }
 }
+
+/// Envoy Gateway 1.9, internal/gatewayapi/route.go: dots become underscores, no host is `*`.
+#[test]
+fn routes_are_named_as_envoy_gateway_names_them() {
+    for (hostnames, name) in [
+        ("[]", "httproute/ns/r/rule/0/match/1/*"),
+        (r#"["H.com"]"#, "httproute/ns/r/rule/0/match/1/h_com"),
+        (r#"["*.com"]"#, "httproute/ns/r/rule/0/match/1/*_com"),
+    ] {
+        let spec = format!(
+            r#"{{"hostnames": {hostnames}, "rules": [{{"matches": [{{"path": {{"value": "/a"}}}}, {{"path": {{"value": "/b"}}}}],
+                "backendRefs": [{{"name": "b", "port": 80}}]}}]}}"#
+        );
+        let router = router(&format!(
+            r#"{{"routes": [{{"kind": "HTTPRoute", "metadata": {{"namespace": "ns", "name": "r"}}, "spec": {spec}}}]}}"#
+        ));
+        let listener = router.listener_for(None, b"h.com");
+        let decision = router.decide(listener, &head("GET", "/b", &[]), || 0);
+        assert_eq!(decision.route, name);
+    }
+}

@@ -26,7 +26,7 @@ use workload::Shape;
 /// Fuel of a request through `do-nothing`.
 const DO_NOTHING_FUEL: u64 = 971;
 /// Fuel of a request through `route-match`, at 10 and at 1,000 routes alike.
-const ROUTE_MATCH_FUEL: u64 = 18_627;
+const ROUTE_MATCH_FUEL: u64 = 15_657;
 /// Fuel of a request that a tier table allows in `rate-limit`.
 const RATE_LIMIT_FUEL: u64 = 10_931;
 /// How far from these a request may be, in per cent.
