@@ -4,7 +4,7 @@ use super::answer::{Answered, leased, read, remembered};
 use super::hand_over::HandOver;
 use super::headers::{AnswerHeader, Figures, lines};
 use super::key::Subject;
-use super::lease::{Answer, Leases, Taken};
+use super::lease::{Answer, Taken};
 use super::metrics::count;
 use super::policy::{Local, Place, Policy};
 use super::refusal::Refusal;
@@ -28,7 +28,7 @@ const MAX_KEYS: u32 = 10_000;
 
 /// The compiled configuration of the `rate-limit` filter.
 ///
-/// All that it remembers of requests is in shared data, so that the workers of an Envoy count
+/// What it counts requests by is in shared data, so that the workers of an Envoy count
 /// together and an update of the configuration goes on counting.
 #[derive(Debug)]
 pub struct Limiter {
@@ -75,7 +75,15 @@ pub struct Asked {
     charges: Vec<Charge>,
     times: u32,
     message: Vec<u8>,
-    /// When the question was put, in nanoseconds since 1970.
+    /// Where hits may be leased or refusals remembered.
+    leasing: Option<Leasing>,
+}
+
+/// What a question is known by to those that follow: its message for one such request.
+#[derive(Debug)]
+struct Leasing {
+    key: Vec<u8>,
+    /// When it was put, in nanoseconds since 1970.
     sent: u64,
 }
 
@@ -100,11 +108,15 @@ impl Limiter {
         let unusable = |error: HostError| InvalidConfig::new("", error);
         let seed = Seed::agreed(host, || host.draw()).map_err(unusable)?;
         host.set_tick(TICK).map_err(unusable)?;
+        let max_keys = spec.max_keys.unwrap_or(MAX_KEYS);
+        if max_keys == 0 {
+            return Err(InvalidConfig::new("maxKeys", "at least one key"));
+        }
         let mut policies = Vec::with_capacity(spec.policies.len());
         for (at, policy) in spec.policies.iter().enumerate() {
             let context = Context {
                 policy: &policy.name,
-                max_keys: spec.max_keys.unwrap_or(MAX_KEYS),
+                max_keys,
                 seed,
                 host,
             };
@@ -112,7 +124,6 @@ impl Limiter {
                 check_name(&spec.policies, at).and_then(|()| Policy::new(policy, &context));
             policies.push(compiled.map_err(|error| error.within(format_args!("policies[{at}]")))?);
         }
-        let max_keys = spec.max_keys.unwrap_or(MAX_KEYS);
         let service = spec
             .service
             .as_ref()
@@ -125,9 +136,6 @@ impl Limiter {
                 "service",
                 "global limits need the rate limit service",
             ));
-        }
-        if spec.max_keys == Some(0) {
-            return Err(InvalidConfig::new("maxKeys", "at least one key"));
         }
         let hand_over = spec.hand_over.as_ref().map(HandOver::new);
         let targets = Targets::new(&spec.policies, &spec.listeners)?;
@@ -166,7 +174,7 @@ impl Limiter {
             return Ok(Verdict::Pass(Pass::default()));
         };
         let subject = Subject::new(head, host);
-        let local = match policy.charge(&subject, &place, host.now()?, host)? {
+        let local = match policy.charge(&subject, &place, host)? {
             Local::Passed(figures) => figures,
             Local::Refused {
                 figures,
@@ -223,35 +231,23 @@ impl Limiter {
 
     /// Remembers what an answer says of requests to come.
     fn keep(&self, asked: &Asked, answered: &Answered, host: &dyn Host) -> Result<(), HostError> {
-        let Some((leases, (remaining, reset))) = self.leases(asked).zip(answered.room) else {
+        let leases = self.service.as_ref().and_then(Service::leases);
+        let (Some(leases), Some(Leasing { key, sent }), Some((remaining, reset))) =
+            (leases, &asked.leasing, answered.room)
+        else {
             return Ok(());
         };
-        let key = self.key(&asked.charges);
         let answer = Answer {
-            sent: asked.sent,
+            sent: *sent,
             remaining,
             reset,
         };
         let now = host.now()?;
         if answered.refused {
-            leases.refused(host, &key, now, answer)
+            leases.refused(host, key, now, answer)
         } else {
-            leases.granted(host, &key, now, answer, asked.times, 1)
+            leases.granted(host, key, now, answer, asked.times, 1)
         }
-    }
-
-    fn leases(&self, asked: &Asked) -> Option<&Leases> {
-        let policy = self.policies.get(asked.progress.policy)?;
-        self.service.as_ref()?.leases(&asked.charges, policy)
-    }
-
-    /// What stands for a question: its message.
-    fn key(&self, charges: &[Charge]) -> Vec<u8> {
-        let message = self
-            .service
-            .as_ref()
-            .map(|service| service.message(charges, 1));
-        message.unwrap_or_default()
     }
 
     fn decide(
@@ -309,23 +305,27 @@ impl Limiter {
         };
         let charges = service.next_call(&mut progress.rest);
         let mut times = 1;
-        let mut sent = 0;
-        if let Some(leases) = service.leases(&charges, policy) {
-            sent = host.now()?;
-            match leases.take(host, &self.key(&charges), sent, 1)? {
+        let mut message = service.message(&charges, 1);
+        let mut leasing = None;
+        if let Some(leases) = service.leases().filter(|_| policy.may_lease(&charges)) {
+            let sent = host.now()?;
+            match leases.take(host, &message, sent, 1)? {
                 Taken::Leased => return self.decide(progress, leased(&charges), host),
                 Taken::Refused { until } => {
                     return self.decide(progress, remembered(&charges, until, sent), host);
                 }
                 Taken::Ask { hits } => times = hits,
             }
+            let asked = service.message(&charges, times);
+            let key = std::mem::replace(&mut message, asked);
+            leasing = Some(Leasing { key, sent });
         }
         Ok(Verdict::Ask(Asked {
-            message: service.message(&charges, times),
             progress,
             charges,
             times,
-            sent,
+            message,
+            leasing,
         }))
     }
 

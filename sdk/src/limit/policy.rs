@@ -235,17 +235,18 @@ impl Policy {
         &self,
         subject: &Subject,
         place: &Place,
-        now: u64,
         host: &dyn Host,
     ) -> Result<Local, HostError> {
         let matched = self.matched(subject)?;
-        if matched.is_empty() && self.has_local_rules && self.headers {
-            return Ok(Local::Passed(Some(Figures {
+        if matched.is_empty() {
+            let unlimited = self.has_local_rules && self.headers;
+            return Ok(Local::Passed(unlimited.then(|| Figures {
                 limit: UNLIMITED.to_string(),
                 remaining: (UNLIMITED - 1).into(),
                 reset: Duration::ZERO,
             })));
         }
+        let now = host.now()?;
         let mut binding: Option<Figures> = None;
         for Match {
             rule,

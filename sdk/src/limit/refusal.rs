@@ -35,6 +35,12 @@ impl Refusal {
             }
             answer = answer.header(header.name.to_ascii_lowercase(), header.value.as_str());
         }
+        if let Some(kind) = &reply.content_type
+            && !is_value(kind.as_bytes())
+        {
+            let reason = "not a header value that can be sent";
+            return Err(InvalidConfig::new("reply.contentType", reason));
+        }
         answer.content_type = reply.content_type.as_deref().map(Into::into);
         answer.body = reply.body.clone().unwrap_or_default().into_bytes();
         // RESOURCE_EXHAUSTED; Envoy itself would make UNAVAILABLE of a 429.

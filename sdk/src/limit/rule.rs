@@ -123,7 +123,7 @@ impl<L> Rule<L> {
         })
     }
 
-    /// Compiles a tier table. `limit` is told the name of the tier, or none for a single client.
+    /// Compiles a tier table. `limit` is told `tier/<name>` or, of a single client, `client/<key>`.
     pub(super) fn tiers(
         spec: &TierTableSpec,
         name: &str,
@@ -259,7 +259,7 @@ impl Cost {
         })
     }
 
-    /// The cost; absent where the request has no such metadata, or no whole number there.
+    /// The cost; absent where the request has no such metadata, or no number that can be a cost there.
     pub(super) fn of(&self, host: &(impl Properties + ?Sized)) -> Result<Option<u32>, HostError> {
         match self {
             Cost::Number(number) => Ok(Some(*number)),

@@ -81,8 +81,7 @@ impl Service {
         })
     }
 
-    /// Every global limit that the request falls under; with `response` those that charge its
-    /// response, for what that costs.
+    /// Every global limit that the request falls under, in ascending order of Envoy Gateway's domains.
     pub(super) fn charges(
         &self,
         policy: &Policy,
@@ -196,14 +195,9 @@ impl Service {
         charges.drain(..together.min(charges.len())).collect()
     }
 
-    /// The leases for these charges: a limit in the shadow refuses nobody, and what costs nothing is
-    /// not to be had in advance.
-    pub(super) fn leases(&self, charges: &[Charge], policy: &Policy) -> Option<&Leases> {
-        let leased = |charge: &Charge| {
-            let global = policy.global.get(charge.rule);
-            charge.hits() > 0 && global.is_some_and(|global| !global.rule.shadow)
-        };
-        self.leases.as_ref().filter(|_| charges.iter().all(leased))
+    /// Hits taken in advance and refusals remembered, where either is wanted.
+    pub(super) fn leases(&self) -> Option<&Leases> {
+        self.leases.as_ref()
     }
 
     /// The message for charges of one call, each `times` over.
@@ -222,6 +216,17 @@ impl Service {
             hits_addend: 1,
         };
         request.encode()
+    }
+}
+
+impl Policy {
+    /// Whether hits for these charges may be taken in advance: a limit in the shadow refuses nobody,
+    /// and what costs nothing is not to be had.
+    pub(super) fn may_lease(&self, charges: &[Charge]) -> bool {
+        charges.iter().all(|charge| {
+            let global = self.global.get(charge.rule);
+            charge.hits() > 0 && global.is_some_and(|global| !global.rule.shadow)
+        })
     }
 }
 

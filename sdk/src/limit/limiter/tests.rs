@@ -590,6 +590,10 @@ fn errors_name_the_field() {
             "reply.headers[0]: `a`: not a header",
         ),
         (
+            json!({"policies": [], "reply": {"contentType": "a\r\nb"}}),
+            "reply.contentType: not a header value",
+        ),
+        (
             json!({"policies": [], "service": {"cluster": "c", "timeout": "20"}}),
             "service.timeout: `20`: not a time",
         ),
