@@ -32,6 +32,26 @@ pub struct Exchange {
     pub backend_response_headers: Vec<(String, String)>,
 }
 
+impl Exchange {
+    /// A GET over HTTP/1.1 to port 80, without headers; the Gateway is left unnamed.
+    #[must_use]
+    pub fn get(authority: &str, path: impl Into<Vec<u8>>) -> Self {
+        Self {
+            gateway_namespace: String::new(),
+            gateway: String::new(),
+            port: 80,
+            protocol: Protocol::Http,
+            method: "GET".into(),
+            authority: authority.into(),
+            path: path.into(),
+            headers: Headers::new(),
+            body: Vec::new(),
+            client: None,
+            backend_response_headers: Vec::new(),
+        }
+    }
+}
+
 /// How a request travels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Protocol {

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use gwf::abi::{Deadline, EnvoyVersion, HeaderMap, MapKind, Plugin, Runtime};
 use gwf::chain::{Admission, EmbeddedEnvoy, FilterBench, Options};
-use gwf::exchange::{Answer, Exchange, Headers, Protocol};
+use gwf::exchange::{Answer, Exchange, Headers};
 use gwf::modules;
 use gwf::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
 
@@ -84,21 +84,10 @@ fn envoy(module: &str, configuration: &str) -> EmbeddedEnvoy {
 }
 
 fn get(path: &[u8], headers: &[(&str, &[u8])]) -> Exchange {
+    let owned = |(name, value): &(&str, &[u8])| ((*name).into(), value.to_vec());
     Exchange {
-        gateway_namespace: "n".into(),
-        gateway: "g".into(),
-        port: 80,
-        protocol: Protocol::Http,
-        method: "GET".into(),
-        authority: "x.example".into(),
-        path: path.into(),
-        headers: headers
-            .iter()
-            .map(|(name, value)| ((*name).into(), value.to_vec()))
-            .collect(),
-        body: Vec::new(),
-        client: None,
-        backend_response_headers: Vec::new(),
+        headers: headers.iter().map(owned).collect(),
+        ..Exchange::get("x.example", path)
     }
 }
 

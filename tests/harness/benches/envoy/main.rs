@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use gateway_filter_sdk::router::BACKEND_HEADER;
 use gwf::envoy::{Binary, EnvoyHost, Options, WasmLog, find};
-use gwf::exchange::{Exchange, Protocol};
+use gwf::exchange::Exchange;
 use gwf::modules::{DO_NOTHING, ROUTE_MATCH};
 use gwf::xds::{Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
 
@@ -309,17 +309,9 @@ fn sample(host: &EnvoyHost, subject: &Subject, requests: u64) -> Outcome<f64> {
 fn exchange(shape: Shape, route: usize) -> Exchange {
     let headers = limits::identified(shape.request(route), 7);
     let pseudo = |name: &str| headers.get(name.as_bytes()).unwrap_or_default().to_vec();
+    let authority = String::from_utf8_lossy(&pseudo(":authority")).into_owned();
     Exchange {
-        gateway_namespace: "shop".into(),
-        gateway: "gateway".into(),
-        port: 80,
-        protocol: Protocol::Http,
-        method: "GET".into(),
-        authority: String::from_utf8_lossy(&pseudo(":authority")).into_owned(),
-        path: pseudo(":path"),
         headers: headers.regular(),
-        body: Vec::new(),
-        client: None,
-        backend_response_headers: Vec::new(),
+        ..Exchange::get(&authority, pseudo(":path"))
     }
 }

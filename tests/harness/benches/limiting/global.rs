@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use gwf::abi::Runtime;
 use gwf::chain::{EmbeddedEnvoy, Options};
-use gwf::exchange::{Exchange, Protocol};
+use gwf::exchange::Exchange;
 use gwf::modules::RATE_LIMIT;
 use gwf::rate_limit_service::RateLimitService;
 use gwf::services::ServiceClient;
@@ -190,16 +190,7 @@ fn proxy(subject: &Subject, services: Vec<ServiceCluster>) -> Proxy {
 
 fn exchange() -> Exchange {
     Exchange {
-        gateway_namespace: "shop".into(),
-        gateway: "gateway".into(),
-        port: 80,
-        protocol: Protocol::Http,
-        method: "GET".into(),
-        authority: "shop.example.com".into(),
-        path: b"/orders/1234".to_vec(),
         headers: vec![("x-api-key".into(), "client-000007".into())],
-        body: Vec::new(),
-        client: None,
-        backend_response_headers: Vec::new(),
+        ..Exchange::get("shop.example.com", "/orders/1234")
     }
 }

@@ -1,4 +1,4 @@
-//! Envoy's attributes (`docs/root/intro/arch_overview/advanced/attributes.rst`) as CEL values
+//! Envoy's attributes (`intro/arch_overview/advanced/attributes` of its documentation) as CEL values
 //! (`source/extensions/filters/common/expr/context.cc`).
 //!
 //! What a phase does not have is absent: attributes that come from the request headers are gone in

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::{EmbeddedEnvoy, Options};
 use crate::abi::{CalloutAnswer, Runtime};
-use crate::exchange::{Answer, Exchange, Protocol};
+use crate::exchange::{Answer, Exchange};
 use crate::probe;
 use crate::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
 
@@ -106,17 +106,8 @@ fn routes() -> Vec<Route> {
 fn get(path: &str, headers: &[(&str, &str)]) -> Exchange {
     let owned = |(n, v): &(&str, &str)| (n.as_bytes().to_vec(), v.as_bytes().to_vec());
     Exchange {
-        gateway_namespace: "ns".to_owned(),
-        gateway: "gateway".to_owned(),
-        port: 80,
-        protocol: Protocol::Http,
-        method: "GET".to_owned(),
-        authority: "example.com".to_owned(),
-        path: path.into(),
         headers: headers.iter().map(owned).collect(),
-        body: Vec::new(),
-        client: None,
-        backend_response_headers: Vec::new(),
+        ..Exchange::get("example.com", path)
     }
 }
 

@@ -215,17 +215,8 @@ mod tests {
 
     fn exchange(protocol: Protocol) -> Exchange {
         Exchange {
-            gateway_namespace: "infra".into(),
-            gateway: "gateway".into(),
-            port: 80,
             protocol,
-            method: "GET".into(),
-            authority: "x.example:8080".into(),
-            path: b"/a".to_vec(),
-            headers: Vec::new(),
-            body: Vec::new(),
-            client: None,
-            backend_response_headers: Vec::new(),
+            ..Exchange::get("x.example:8080", "/a")
         }
     }
 

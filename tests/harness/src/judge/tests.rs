@@ -29,19 +29,7 @@ fn expected() -> Expected {
 }
 
 fn sent() -> Exchange {
-    Exchange {
-        gateway_namespace: "infra".to_owned(),
-        gateway: "gw".to_owned(),
-        port: 80,
-        protocol: Protocol::Http,
-        method: "GET".to_owned(),
-        authority: "gateway.invalid".to_owned(),
-        path: b"/".to_vec(),
-        headers: vec![],
-        body: vec![],
-        client: None,
-        backend_response_headers: vec![],
-    }
+    Exchange::get("gateway.invalid", "/")
 }
 
 fn answer(status: u16, headers: &[(&str, &str)]) -> Answer {

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::exchange::{Answer, Exchange, Protocol};
+use crate::exchange::{Answer, Exchange};
 use crate::judge::Mismatch;
 use crate::runner::Failure;
 
@@ -30,15 +30,8 @@ fn failed() -> Verdict {
         exchange: Exchange {
             gateway_namespace: "infra".to_owned(),
             gateway: "gw".to_owned(),
-            port: 80,
-            protocol: Protocol::Http,
-            method: "GET".to_owned(),
-            authority: "a.example".to_owned(),
-            path: b"/v2".to_vec(),
             headers: vec![(b"x-a".to_vec(), b"b".to_vec())],
-            body: vec![],
-            client: None,
-            backend_response_headers: vec![],
+            ..Exchange::get("a.example", "/v2")
         },
         answer: Answer {
             status: 404,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gwf::envoy::{self, Binary, EnvoyHost, Options};
-use gwf::exchange::{Answer, Exchange, Protocol, Seen};
+use gwf::exchange::{Answer, Exchange, Seen};
 use gwf::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
 
 /// Sends every request to `infra/v2:8080` and says so.
@@ -117,19 +117,7 @@ pub(crate) fn module(folder: &Path, text: &str) -> PathBuf {
 }
 
 pub(crate) fn get(path: &str) -> Exchange {
-    Exchange {
-        gateway_namespace: "infra".into(),
-        gateway: "gateway".into(),
-        port: 80,
-        protocol: Protocol::Http,
-        method: "GET".into(),
-        authority: "x.example".into(),
-        path: path.into(),
-        headers: Vec::new(),
-        body: Vec::new(),
-        client: None,
-        backend_response_headers: Vec::new(),
-    }
+    Exchange::get("x.example", path)
 }
 
 pub(crate) fn header(mut exchange: Exchange, name: &str, value: impl AsRef<[u8]>) -> Exchange {

@@ -1,18 +1,16 @@
 //! Embedded Envoys whose calls are counted.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 
-use gwf::abi::{Clock, Deadline, EnvoyVersion, Responder, Runtime};
+use gwf::abi::{Clock, Responder};
 use gwf::chain::{EmbeddedEnvoy, Options};
 use gwf::exchange::{Answer, Exchange};
 use gwf::services::ServiceClient;
 
 use crate::fixture::{get, proxy};
-
-static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap());
+use crate::rate_limited::RUNTIME;
 
 /// One Envoy, its calls to the service, and its virtual time, which stands still while the service
 /// has its own.
@@ -25,7 +23,7 @@ pub(crate) struct Embedded {
 impl Embedded {
     /// Asks the service at an address.
     pub(crate) fn new(configuration: String, service: SocketAddr, workers: usize) -> Self {
-        let services = proxy(String::new(), Some(service)).services;
+        let services = proxy("", Some(service)).services;
         let responder = ServiceClient::new(&services).unwrap().responder();
         Self::answered_by(configuration, workers, responder)
     }
@@ -44,7 +42,7 @@ impl Embedded {
             }),
             ..Options::default()
         };
-        let envoy = EmbeddedEnvoy::new(&RUNTIME, &proxy(configuration, None), &options);
+        let envoy = EmbeddedEnvoy::new(&RUNTIME, &proxy(&configuration, None), &options);
         Self {
             envoy: envoy.unwrap_or_else(|error| panic!("{error}")),
             clock,

@@ -3,13 +3,12 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 
-use gwf::exchange::{Answer, Exchange, Protocol};
-use gwf::modules::RATE_LIMIT;
+use gwf::exchange::{Answer, Exchange};
 use gwf::rate_limit_service::RateLimitService;
-use gwf::xds::{
-    Cluster, Listener, Proxy, Route, RouteAction, ServiceCluster, VirtualHost, WasmFilter,
-};
+use gwf::xds::{Proxy, ServiceCluster};
 use serde_json::{Value, json};
+
+use crate::rate_limited;
 
 /// A service that knows these domains; absent where it is not installed.
 pub(crate) fn service(domains: &[&str]) -> Option<RateLimitService> {
@@ -45,62 +44,18 @@ pub(crate) fn limited(rules: &Value, service: Value) -> String {
 const CLUSTER: &str = "ratelimit";
 
 /// The filter in front of the routes `/a` and `/b`.
-pub(crate) fn proxy(configuration: String, service: Option<SocketAddr>) -> Proxy {
-    let route = |name: &str| Route {
-        name: format!("httproute/n/{name}/rule/0/match/0/*"),
-        prefix: format!("/{name}"),
-        headers: Vec::new(),
-        filters_enabled: true,
-        action: RouteAction::Forward {
-            cluster: "n/backend:80".into(),
-            host_rewrite_header: None,
-        },
-    };
+pub(crate) fn proxy(configuration: &str, service: Option<SocketAddr>) -> Proxy {
     Proxy {
-        listeners: vec![Listener {
-            port: 80,
-            trusted_hops: 0,
-            virtual_hosts: vec![VirtualHost {
-                name: "n/g/http/*".into(),
-                domains: vec!["*".into()],
-                routes: vec![route("a"), route("b")],
-            }],
-        }],
-        filters: vec![WasmFilter {
-            name: "rate-limit".into(),
-            root_id: "rate-limit".into(),
-            module: RATE_LIMIT.into(),
-            configuration,
-            fail_open: false,
-        }],
-        clusters: vec![Cluster {
-            name: "n/backend:80".into(),
-            namespace: "n".into(),
-            service: "backend".into(),
-            http2: false,
-        }],
         services: vec![ServiceCluster {
             name: CLUSTER.into(),
             address: service,
         }],
-        ..Proxy::default()
+        ..rate_limited::proxy(configuration, &[("a", "/a"), ("b", "/b")])
     }
 }
 
 pub(crate) fn get(path: &str) -> Exchange {
-    Exchange {
-        gateway_namespace: "n".into(),
-        gateway: "g".into(),
-        port: 80,
-        protocol: Protocol::Http,
-        method: "GET".into(),
-        authority: "x.example".into(),
-        path: path.into(),
-        headers: Vec::new(),
-        body: Vec::new(),
-        client: None,
-        backend_response_headers: Vec::new(),
-    }
+    Exchange::get("x.example", path)
 }
 
 /// The value of a response header.

@@ -15,6 +15,9 @@ mod lease;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
+#[path = "../rate_limited/mod.rs"]
+mod rate_limited;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod service;

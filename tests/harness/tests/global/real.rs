@@ -32,7 +32,7 @@ fn envoy_limits_and_survives_the_service() {
     let rules = json!([{"limit": {"requests": 5, "unit": "Year"}, "shared": true}]);
     let start = |fail_closed: bool| {
         let spec = json!({"failClosed": fail_closed});
-        let proxy = proxy(limited(&rules, spec), Some(service.address()));
+        let proxy = proxy(&limited(&rules, spec), Some(service.address()));
         let options = Options {
             concurrency: 2,
             ..Options::default()

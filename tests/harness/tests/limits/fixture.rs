@@ -1,18 +1,14 @@
 //! The module in front of one backend, and requests for it.
 
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use gwf::abi::{
-    Clock, Deadline, EnvoyVersion, HeaderMap, MapKind, Module, Plugin, Process, Runtime,
-};
+use gwf::abi::{Clock, HeaderMap, MapKind, Module, Plugin, Process};
 use gwf::chain::{Admission, EmbeddedEnvoy, FilterBench, Measured, Options};
-use gwf::exchange::{Exchange, Protocol};
+use gwf::exchange::Exchange;
 use gwf::modules::RATE_LIMIT;
-use gwf::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
 
-static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap());
+use crate::rate_limited::{RUNTIME, proxy};
 
 /// Compiled once for all tests.
 pub(crate) fn module() -> Arc<Module> {
@@ -78,63 +74,15 @@ pub(crate) fn envoy(
         clock: Arc::clone(&clock),
         ..Options::default()
     };
-    let envoy = EmbeddedEnvoy::new(&RUNTIME, &proxy(configuration), &options).unwrap();
+    let envoy =
+        EmbeddedEnvoy::new(&RUNTIME, &proxy(configuration, &[("r", "/")]), &options).unwrap();
     (envoy, clock)
 }
 
-fn proxy(configuration: &str) -> Proxy {
-    let route = Route {
-        name: "httproute/n/r/rule/0/match/0/*".into(),
-        prefix: "/".into(),
-        headers: Vec::new(),
-        filters_enabled: true,
-        action: RouteAction::Forward {
-            cluster: "n/backend:80".into(),
-            host_rewrite_header: None,
-        },
-    };
-    Proxy {
-        listeners: vec![Listener {
-            port: 80,
-            trusted_hops: 0,
-            virtual_hosts: vec![VirtualHost {
-                name: "n/g/http/*".into(),
-                domains: vec!["*".into()],
-                routes: vec![route],
-            }],
-        }],
-        filters: vec![WasmFilter {
-            name: "rate-limit".into(),
-            root_id: "rate-limit".into(),
-            module: RATE_LIMIT.into(),
-            configuration: configuration.into(),
-            fail_open: false,
-        }],
-        clusters: vec![Cluster {
-            name: "n/backend:80".into(),
-            namespace: "n".into(),
-            service: "backend".into(),
-            http2: false,
-        }],
-        ..Proxy::default()
-    }
-}
-
 pub(crate) fn get(path: &[u8], headers: &[(&str, &[u8])]) -> Exchange {
+    let owned = |(name, value): &(&str, &[u8])| ((*name).into(), value.to_vec());
     Exchange {
-        gateway_namespace: "n".into(),
-        gateway: "g".into(),
-        port: 80,
-        protocol: Protocol::Http,
-        method: "GET".into(),
-        authority: "x.example".into(),
-        path: path.into(),
-        headers: headers
-            .iter()
-            .map(|(name, value)| ((*name).into(), value.to_vec()))
-            .collect(),
-        body: Vec::new(),
-        client: None,
-        backend_response_headers: Vec::new(),
+        headers: headers.iter().map(owned).collect(),
+        ..Exchange::get("x.example", path)
     }
 }

@@ -10,4 +10,7 @@ mod fixture;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+#[path = "../rate_limited/mod.rs"]
+mod rate_limited;
+#[cfg(test)]
 mod workers;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::exchange::Protocol;
 
 fn post(body: &[u8]) -> Exchange {
     Exchange {

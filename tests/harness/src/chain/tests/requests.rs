@@ -1,4 +1,5 @@
 use super::*;
+use crate::exchange::Protocol;
 
 #[test]
 fn the_backend_sees_the_request_and_answers_json() {

@@ -1,0 +1,50 @@
+//! The `rate-limit` module in front of one backend: for several test targets.
+
+use std::sync::LazyLock;
+
+use gwf::abi::{Deadline, EnvoyVersion, Runtime};
+use gwf::modules::RATE_LIMIT;
+use gwf::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+
+/// Compiles the module once for all tests.
+pub(crate) static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap());
+
+/// The module in front of routes of these names, each for the path prefix beside it.
+pub(crate) fn proxy(configuration: &str, routes: &[(&str, &str)]) -> Proxy {
+    let route = |(name, prefix): &(&str, &str)| Route {
+        name: format!("httproute/n/{name}/rule/0/match/0/*"),
+        prefix: (*prefix).into(),
+        headers: Vec::new(),
+        filters_enabled: true,
+        action: RouteAction::Forward {
+            cluster: "n/backend:80".into(),
+            host_rewrite_header: None,
+        },
+    };
+    Proxy {
+        listeners: vec![Listener {
+            port: 80,
+            trusted_hops: 0,
+            virtual_hosts: vec![VirtualHost {
+                name: "n/g/http/*".into(),
+                domains: vec!["*".into()],
+                routes: routes.iter().map(route).collect(),
+            }],
+        }],
+        filters: vec![WasmFilter {
+            name: "rate-limit".into(),
+            root_id: "rate-limit".into(),
+            module: RATE_LIMIT.into(),
+            configuration: configuration.into(),
+            fail_open: false,
+        }],
+        clusters: vec![Cluster {
+            name: "n/backend:80".into(),
+            namespace: "n".into(),
+            service: "backend".into(),
+            http2: false,
+        }],
+        ..Proxy::default()
+    }
+}
