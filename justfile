@@ -118,7 +118,7 @@ test *arguments:
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- --deny warnings
-    cargo clippy --target wasm32-wasip1 --package gateway-filter-sdk --package rate-limit --package route-match --package do-nothing --package require-header --package stock-sdk -- --deny warnings
+    cargo clippy --target wasm32-wasip1 --package gateway-filter-sdk --package canary --package rate-limit --package route-match --package do-nothing --package require-header --package stock-sdk -- --deny warnings
     cargo deny --log-level error check licenses bans sources
 
 # Build the documentation; a broken link is an error

@@ -4,7 +4,6 @@ mod answer;
 mod bucket;
 mod hand_over;
 mod headers;
-mod key;
 mod key_table;
 mod lease;
 mod limiter;
@@ -18,7 +17,6 @@ mod selector;
 mod service;
 mod sets;
 pub mod spec;
-mod target;
 
 pub use bucket::{InvalidLimit, Rate, Spent};
 pub use hand_over::{HandOver, Trusted};

@@ -1,4 +1,45 @@
-//! Points in time as text.
+//! Times as text.
+
+use crate::route::InvalidConfig;
+use std::time::Duration;
+
+/// A field that holds a Gateway API duration, more than nothing.
+pub(crate) fn duration(text: &str, field: &str) -> Result<Duration, InvalidConfig> {
+    let found = parse_duration(text).filter(|duration| !duration.is_zero());
+    found.ok_or_else(|| {
+        let reason = format_args!("`{text}`: not a time as in 20ms, 1s or 1h30m");
+        InvalidConfig::new(field, reason)
+    })
+}
+
+/// A Gateway API duration (GEP-2257): up to four numbers of up to five digits, each with its unit,
+/// `h`, `m`, `s` or `ms`. `None` for anything else.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut milliseconds: u64 = 0;
+    let mut parts = 0;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = rest.split_at_checked(digits)?;
+        let letters = after.bytes().take_while(u8::is_ascii_lowercase).count();
+        let (unit, after) = after.split_at_checked(letters)?;
+        let factor: u64 = match unit {
+            "h" => 3_600_000,
+            "m" => 60_000,
+            "s" => 1_000,
+            "ms" => 1,
+            _ => return None,
+        };
+        parts += 1;
+        if digits > 5 || parts > 4 {
+            return None;
+        }
+        milliseconds =
+            milliseconds.checked_add(number.parse::<u64>().ok()?.checked_mul(factor)?)?;
+        rest = after;
+    }
+    (parts > 0).then(|| Duration::from_millis(milliseconds))
+}
 
 /// Nanoseconds since 1970 of an RFC 3339 time, as in `2026-01-31T12:00:00Z` or
 /// `2026-01-31T13:00:00.5+01:00`. `None` for anything else, and outside the years 1970 to 2261.
@@ -97,6 +138,35 @@ mod tests {
             assert_eq!(parse_rfc3339(text), Some(seconds * 1_000_000_000), "{text}");
         }
         assert_eq!(parse_rfc3339("1970-01-01T00:00:00.25Z"), Some(250_000_000));
+    }
+
+    #[test]
+    fn durations_are_read() {
+        for (text, milliseconds) in [
+            ("20ms", 20),
+            ("1h30m", 5_400_000),
+            ("0s", 0),
+            ("1h2m3s4ms", 3_723_004),
+            ("99999h", 359_996_400_000),
+        ] {
+            let expected = Duration::from_millis(milliseconds);
+            assert_eq!(parse_duration(text), Some(expected), "{text}");
+        }
+        for text in [
+            "",
+            "1",
+            "s",
+            "1.5s",
+            "-1s",
+            "1d",
+            "100000s",
+            "1s1s1s1s1s",
+            "1 s",
+            "1µs",
+        ] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+        assert!(duration("0s", "hold").is_err());
     }
 
     #[test]

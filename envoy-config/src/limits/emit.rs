@@ -5,10 +5,11 @@ use super::{Limits, Traffic, full_name, merge, validate};
 use crate::attach::{Attachment, Listener};
 use crate::manifest::Document;
 use gateway_filter_sdk::limit::spec::{
-    LimitType, PolicySpec, RateLimitFilterSpec, RateLimitSpec, RouteFrom, ServiceSpec, TargetSpec,
+    LimitType, PolicySpec, RateLimitFilterSpec, RateLimitSpec, ServiceSpec, TargetSpec,
     XRateLimitHeaders,
 };
 use gateway_filter_sdk::route::spec::RuleSpec;
+use gateway_filter_sdk::target::RouteFrom;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the policies come to on one Gateway.

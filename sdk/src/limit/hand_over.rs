@@ -1,10 +1,11 @@
 //! Tier, client and cost for Envoy Gateway's own limiter, which runs after Wasm filters and selects on
 //! headers.
 
-use super::key::{Key, Subject};
-use super::spec::{HandOverSpec, KeySpec};
+use super::spec::HandOverSpec;
 use crate::header::{is_token, is_value};
 use crate::host::{HostError, Properties};
+use crate::key::KeySpec;
+use crate::key::{Key, Subject};
 use crate::request::RequestHead;
 use crate::route::InvalidConfig;
 

@@ -6,19 +6,18 @@ pub use asking::Asked;
 
 use super::hand_over::HandOver;
 use super::headers::{AnswerHeader, lines};
-use super::key::Subject;
 use super::policy::{Local, Place, Policy};
 use super::refusal::Refusal;
 use super::rule::Context;
 use super::service::{Charge, Service};
 use super::sets::Seed;
-use super::spec::{PolicySpec, RateLimitFilterSpec, RouteFrom};
-use super::target::Targets;
+use super::spec::{PolicySpec, RateLimitFilterSpec, TargetSpec};
 use crate::host::{Host, HostError};
+use crate::key::Subject;
 use crate::reply::Reply;
 use crate::request::RequestHead;
 use crate::route::InvalidConfig;
-use crate::router::ROUTE_HEADER;
+use crate::target::{RouteFrom, Targets};
 use asking::Progress;
 use std::time::Duration;
 
@@ -107,7 +106,7 @@ impl Limiter {
             ));
         }
         let hand_over = spec.hand_over.as_ref().map(HandOver::new);
-        let targets = Targets::new(&spec.policies, &spec.listeners)?;
+        let targets = targets(&spec.policies, &spec.listeners)?;
         Ok(Limiter {
             route_from: spec.route_from,
             listeners: spec
@@ -187,14 +186,7 @@ impl Limiter {
     fn place(&self, head: &RequestHead, host: &dyn Host) -> Result<Place, HostError> {
         let mut place = Place::default();
         if self.needs_place {
-            let route = match self.route_from {
-                RouteFrom::Header => {
-                    let mut values = head.values(ROUTE_HEADER.as_bytes());
-                    values.next().map(<[u8]>::to_vec)
-                }
-                RouteFrom::Envoy => host.property(&["xds", "route_name"])?,
-            };
-            place.route = String::from_utf8(route.unwrap_or_default()).unwrap_or_default();
+            place.route = self.route_from.read(head, host)?;
         }
         if self.listeners.len() > 1 {
             let host = host
@@ -221,6 +213,37 @@ impl Limiter {
 
 /// Envoy's own local limiter says it.
 const LOCAL_BODY: &[u8] = b"local_rate_limited";
+
+fn targets(policies: &[PolicySpec], names: &[String]) -> Result<Targets, InvalidConfig> {
+    let mut targets = Targets::default();
+    let every = [TargetSpec::default()];
+    for (number, policy) in (0u32..).zip(policies) {
+        let specs = policy.targets.as_deref().unwrap_or(&every);
+        for (at, spec) in specs.iter().enumerate() {
+            let added = listeners(spec, names).and_then(|listeners| {
+                targets.add(number, spec.route.as_deref(), spec.rule, listeners)
+            });
+            added
+                .map_err(|error| error.within(format_args!("policies[{number}].targets[{at}]")))?;
+        }
+    }
+    Ok(targets)
+}
+
+/// The numbers of a target's listeners.
+fn listeners(spec: &TargetSpec, names: &[String]) -> Result<Vec<u16>, InvalidConfig> {
+    let listeners = spec.listeners.iter().flatten().enumerate();
+    let number = |(at, listener): (usize, &String)| {
+        let number = names.iter().position(|name| name == listener);
+        let number = number.and_then(|number| u16::try_from(number).ok());
+        let unknown = || {
+            let place = format_args!("listeners[{at}]");
+            InvalidConfig::new(place, format_args!("there is no listener `{listener}`"))
+        };
+        number.ok_or_else(unknown)
+    };
+    listeners.map(number).collect()
+}
 
 /// Two policies of one name count together, so where both have a rule, it has to be the same.
 fn check_name(policies: &[PolicySpec], at: usize) -> Result<(), InvalidConfig> {

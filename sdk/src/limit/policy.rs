@@ -2,12 +2,12 @@
 
 use super::bucket::Spent;
 use super::headers::Figures;
-use super::key::Subject;
 use super::metrics::{Counters, count};
 use super::rule::{Context, Meter, Quota, Rule, is_on};
 use super::selector::Distinct;
 use super::spec::{LimitRuleSpec, LimitType, PolicySpec, TierTableSpec};
 use crate::host::{Host, HostError};
+use crate::key::Subject;
 use crate::route::InvalidConfig;
 use std::time::Duration;
 

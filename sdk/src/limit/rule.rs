@@ -1,7 +1,6 @@
 //! A rule or a tier table, compiled.
 
 use super::bucket::{InvalidLimit, Rate};
-use super::key::{Key, Subject};
 use super::key_table::KeyTable;
 use super::metrics::Counters;
 use super::selector::{Distinct, Selector};
@@ -11,6 +10,7 @@ use super::spec::{
     XRateLimitHeaders,
 };
 use crate::host::{Host, HostError, Properties};
+use crate::key::{Key, Subject};
 use crate::route::InvalidConfig;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;

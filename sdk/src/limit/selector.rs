@@ -1,12 +1,12 @@
 //! Which requests a rule is for, and what tells their clients apart.
 
-use super::key::{Key, Subject};
 use super::spec::{
     PathSelectorSpec, SelectorSpec, SourceSelectorSpec, SourceSelectorType, ValueSelectorSpec,
     ValueSelectorType,
 };
 use crate::header::is_token;
 use crate::host::HostError;
+use crate::key::{Key, Subject};
 use crate::route::spec::MatchKind;
 use crate::route::{Cidr, InvalidConfig, Pattern};
 use std::borrow::Cow;

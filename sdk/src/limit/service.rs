@@ -1,6 +1,5 @@
 //! Limits that the rate limit service counts: the question, and what its answer means.
 
-use super::key::Subject;
 use super::lease::{Leases, MOST_HITS};
 use super::policy::{Global, Place, Policy};
 use super::rls::{RateLimitDescriptor, RateLimitRequest};
@@ -8,7 +7,9 @@ use super::rule::{Quota, Who, metadata_number};
 use super::sets::Seed;
 use super::spec::{ServiceSpec, Unit};
 use crate::host::{HostError, Properties};
+use crate::key::Subject;
 use crate::route::InvalidConfig;
+use crate::time::duration;
 use std::time::Duration;
 
 /// The service, and how it is asked.
@@ -310,26 +311,3 @@ fn unit_of(name: &[u8]) -> Option<Unit> {
 
 /// Envoy Gateway's default.
 const DEFAULT_TIMEOUT: Duration = Duration::from_millis(20);
-
-/// `20ms`, `1s`, `2m`, more than nothing.
-pub(super) fn duration(text: &str, field: &str) -> Result<Duration, InvalidConfig> {
-    let invalid = || {
-        InvalidConfig::new(
-            field,
-            format_args!("`{text}`: not a time as in 20ms, 1s or 2m"),
-        )
-    };
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits).ok_or_else(invalid)?;
-    let milliseconds: u64 = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        _ => return Err(invalid()),
-    };
-    let number: u64 = number.parse().map_err(|_| invalid())?;
-    match number.saturating_mul(milliseconds) {
-        0 => Err(invalid()),
-        milliseconds => Ok(Duration::from_millis(milliseconds)),
-    }
-}

@@ -13,8 +13,9 @@ pub use selector::{
     ValueSelectorSpec, ValueSelectorType,
 };
 pub use service::{EntrySpec, HandOverSpec, LeaseSpec, ReplySpec, ServiceSpec};
-pub use tier::{KeySpec, TierTableSpec};
+pub use tier::TierTableSpec;
 
+use crate::target::RouteFrom;
 use serde::{Deserialize, Serialize};
 
 /// The configuration of the `rate-limit` filter.
@@ -50,16 +51,6 @@ pub struct RateLimitFilterSpec {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
-}
-
-/// Where the filter learns which route rule a request matched.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RouteFrom {
-    /// Envoy's attribute `xds.route_name`, which no client can forge.
-    #[default]
-    Envoy,
-    /// The header `x-gateway-route`, which `route-match` writes; only behind that filter.
-    Header,
 }
 
 /// Limits and the routes that they are for.

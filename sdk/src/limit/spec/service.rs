@@ -1,6 +1,7 @@
 //! The rate limit service, what a refused client is answered, and what is handed over.
 
-use super::{KeySpec, is_default};
+use super::is_default;
+use crate::key::KeySpec;
 use crate::route::spec::HeaderSpec;
 use serde::{Deserialize, Serialize};
 

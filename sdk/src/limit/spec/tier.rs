@@ -1,6 +1,7 @@
-//! Tier tables, and where a value of a request is found.
+//! Tier tables.
 
 use super::{CostSpec, LimitSpec, LimitType, is_default};
+use crate::key::KeySpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -37,25 +38,4 @@ pub struct TierTableSpec {
     /// Counted and not enforced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow_mode: Option<bool>,
-}
-
-/// A value of the request; exactly one member is set.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct KeySpec {
-    /// The first value of a header.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub header: Option<String>,
-    /// A claim of the bearer token, or a path of claims joined by dots.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jwt_claim: Option<String>,
-    /// A cookie.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cookie: Option<String>,
-    /// A query parameter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub query_param: Option<String>,
-    /// The client's address: `true`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_address: Option<bool>,
 }

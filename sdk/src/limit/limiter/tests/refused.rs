@@ -26,6 +26,23 @@ fn table(rest: Value) -> Value {
 }
 
 #[test]
+fn a_target() {
+    let target = |target: Value| json!({"policies": [{"name": "p", "targets": [target]}]});
+    for (config, message) in [
+        (
+            target(json!({"rule": 1})),
+            "policies[0].targets[0].rule: a rule needs its route",
+        ),
+        (
+            target(json!({"listeners": ["x"]})),
+            "policies[0].targets[0].listeners[0]: there is no listener `x`",
+        ),
+    ] {
+        refused(&config, message);
+    }
+}
+
+#[test]
 fn a_local_rule() {
     let rule = json!({"limit": limit(1, "Hour")});
     for (config, message) in [

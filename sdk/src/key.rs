@@ -1,26 +1,26 @@
 //! What tells clients and tiers apart: a value of the request.
 
-use super::spec::KeySpec;
 use crate::header::is_token;
 use crate::host::{HostError, Properties, source_address};
 use crate::request::RequestHead;
 use crate::route::InvalidConfig;
 use crate::route::jwt;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::net::IpAddr;
 
 /// A request, and what is costly to find out about it, found once and only when asked for.
-pub(super) struct Subject<'a> {
-    pub(super) head: &'a RequestHead<'a>,
+pub(crate) struct Subject<'a> {
+    pub(crate) head: &'a RequestHead<'a>,
     host: &'a dyn Properties,
     source: OnceCell<Option<IpAddr>>,
     claims: OnceCell<Option<Value>>,
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn new(head: &'a RequestHead<'a>, host: &'a dyn Properties) -> Self {
+    pub(crate) fn new(head: &'a RequestHead<'a>, host: &'a dyn Properties) -> Self {
         Subject {
             head,
             host,
@@ -29,7 +29,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    pub(super) fn source(&self) -> Result<Option<IpAddr>, HostError> {
+    pub(crate) fn source(&self) -> Result<Option<IpAddr>, HostError> {
         if let Some(source) = self.source.get() {
             return Ok(*source);
         }
@@ -48,9 +48,30 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// A value of the request; exactly one member is set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeySpec {
+    /// The first value of a header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// A claim of the bearer token, or a path of claims joined by dots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwt_claim: Option<String>,
+    /// A cookie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<String>,
+    /// A query parameter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query_param: Option<String>,
+    /// The client's address: `true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_address: Option<bool>,
+}
+
 /// Where a value is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Key {
+pub(crate) enum Key {
     Header(Box<str>),
     JwtClaim(Box<str>),
     Cookie(Box<str>),
@@ -59,7 +80,7 @@ pub(super) enum Key {
 }
 
 impl Key {
-    pub(super) fn header(name: &str) -> Result<Self, InvalidConfig> {
+    pub(crate) fn header(name: &str) -> Result<Self, InvalidConfig> {
         if is_token(name.as_bytes()) {
             Ok(Key::Header(name.to_ascii_lowercase().into()))
         } else {
@@ -72,7 +93,7 @@ impl Key {
 
     /// The first value: of a header with several lines, its first line, as Envoy's descriptors have
     /// it.
-    pub(super) fn value<'s>(
+    pub(crate) fn value<'s>(
         &self,
         subject: &Subject<'s>,
     ) -> Result<Option<Cow<'s, [u8]>>, HostError> {
@@ -96,7 +117,7 @@ impl Key {
 
     /// Whether the value fulfils a condition: of a header the lines joined by commas, of a claim
     /// that is a list any of its elements.
-    pub(super) fn is(
+    pub(crate) fn is(
         &self,
         subject: &Subject,
         holds: impl Fn(&[u8]) -> bool,
