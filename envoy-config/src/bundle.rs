@@ -11,6 +11,7 @@ use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
 use gateway_filter_sdk::route::spec::{
     ListenerSpec, Metadata, RouteKind, RouteMatchSpec, RouteSpec, RuleSpec,
 };
+use gateway_filter_sdk::split::spec::CanaryFilterSpec;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What the manifests come to.
@@ -33,6 +34,8 @@ pub struct GatewayBundle {
     pub route_match: RouteMatchSpec,
     /// The configuration of the rate-limit filter; absent if no policy limits anything.
     pub rate_limit: Option<RateLimitFilterSpec>,
+    /// The configuration of the canary filter; absent if it has nothing to decide.
+    pub canary: Option<CanaryFilterSpec>,
     /// The listeners that carry HTTP, in order of precedence.
     pub listeners: Vec<ListenerInfo>,
     /// The backends that its routes reach, by name, each once.
@@ -213,6 +216,7 @@ fn gateway_bundle(
             routes: specs,
         },
         rate_limit: filter,
+        canary: None,
         listeners,
         backends: backends.into_values().collect(),
         native,
