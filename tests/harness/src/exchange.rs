@@ -30,6 +30,9 @@ pub struct Exchange {
     pub client: Option<IpAddr>,
     /// Headers that the backend must put on its answer.
     pub backend_response_headers: Vec<(String, String)>,
+    /// What the backends of these Services answer with instead of 200 or gRPC status 0: an HTTP
+    /// status, for gRPC a gRPC status.
+    pub backend_status: Vec<(String, u16)>,
 }
 
 impl Exchange {
@@ -48,7 +51,17 @@ impl Exchange {
             body: Vec::new(),
             client: None,
             backend_response_headers: Vec::new(),
+            backend_status: Vec::new(),
         }
+    }
+
+    /// What the backend of a Service answers with; absent is success.
+    #[must_use]
+    pub fn status_of(&self, service: &str) -> Option<u16> {
+        let mut stated = self.backend_status.iter();
+        stated
+            .find(|(name, _)| name == service)
+            .map(|(_, status)| *status)
     }
 }
 

@@ -127,6 +127,7 @@ impl Hosts {
         let modules = Modules {
             route_match: find(&options.filter)?,
             rate_limit: find("rate-limit")?,
+            canary: find("canary")?,
         };
         let runtime = Runtime::new(options.envoy_version, DEADLINE).map_err(OpenError::Wasmtime)?;
         Ok(Hosts {

@@ -23,10 +23,12 @@ pub struct Modules {
     pub route_match: PathBuf,
     /// `rate-limit`.
     pub rate_limit: PathBuf,
+    /// `canary`.
+    pub canary: PathBuf,
 }
 
-/// The proxy for one Gateway with `route-match` in front and behind it `rate-limit`, if anything is
-/// limited: in each virtual host the dispatch routes, one for each backend, and behind them the
+/// The proxy for one Gateway with `route-match` in front, behind it `rate-limit`, if anything is
+/// limited, and `canary`, if anything is split by it: in each virtual host the dispatch routes, one for each backend, and behind them the
 /// entry route, which every request meets first. All have the filters enabled, so that a forged
 /// header gets nobody past them.
 ///
@@ -61,6 +63,9 @@ pub fn proxy(
     )?];
     if let Some(limits) = &gateway.rate_limit {
         filters.push(filter("rate-limit", &modules.rate_limit, limits)?);
+    }
+    if let Some(canaries) = &gateway.canary {
+        filters.push(filter("canary", &modules.canary, canaries)?);
     }
     let clusters = gateway.backends.iter().map(|backend| Cluster {
         name: backend.id.clone(),
@@ -132,6 +137,7 @@ fn dispatch(backend: &Backend) -> Route {
 #[cfg(test)]
 mod tests {
     use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
+    use gateway_filter_sdk::split::spec::CanaryFilterSpec;
     use serde_json::json;
 
     use super::*;
@@ -157,6 +163,7 @@ mod tests {
         let modules = Modules {
             route_match: "a.wasm".into(),
             rate_limit: "b.wasm".into(),
+            canary: "c.wasm".into(),
         };
         let address = ([127, 0, 0, 1], 18_081).into();
         proxy(
@@ -168,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn rate_limit_comes_behind_route_match() {
+    fn rate_limit_comes_behind_route_match_and_canary_behind_both() {
         let names = |proxy: &Proxy| -> Vec<String> {
             let filters = proxy.filters.iter();
             filters.map(|filter| filter.name.clone()).collect()
@@ -178,6 +185,13 @@ mod tests {
         assert_eq!(names(&limited), ["route-match", "rate-limit"]);
         assert_eq!(limited.filters[1].configuration, r#"{"policies":[]}"#);
         assert_eq!(limited.services, []);
+
+        let mut split = gateway(limits(json!(null)));
+        split.canary = Some(CanaryFilterSpec::default());
+        let split = made(&split);
+        assert_eq!(names(&split), ["route-match", "rate-limit", "canary"]);
+        assert_eq!(split.filters[2].configuration, r#"{"canaries":[]}"#);
+        assert_eq!(split.filters[2].module, Path::new("c.wasm"));
     }
 
     #[test]

@@ -28,16 +28,19 @@ pub(crate) fn see(cluster: &Cluster, request: &HeaderMap) -> Seen {
     }
 }
 
-/// Its answer: 200 and JSON, or for gRPC an empty message and status 0.
+/// Its answer: 200 and JSON, or for gRPC an empty message and status 0, unless the exchange has
+/// another status for its Service.
 pub(crate) fn answer(seen: &Seen, cluster: &Cluster, exchange: &Exchange) -> Response {
     let grpc = exchange.protocol == Protocol::Grpc;
+    let stated = exchange.status_of(&cluster.service);
+    let code = stated.filter(|_| !grpc).unwrap_or(200);
     let body = if grpc {
         EMPTY_GRPC_MESSAGE.to_vec()
     } else {
         describe(seen, cluster).to_string().into_bytes()
     };
     let mut headers = HeaderMap::new(MapKind::Response);
-    headers.add(b":status", b"200");
+    headers.add(b":status", code.to_string().as_bytes());
     if grpc {
         headers.add(b"content-type", b"application/grpc");
     } else {
@@ -47,7 +50,13 @@ pub(crate) fn answer(seen: &Seen, cluster: &Cluster, exchange: &Exchange) -> Res
     for (name, value) in &exchange.backend_response_headers {
         headers.add(name.as_bytes(), value.as_bytes());
     }
-    let status = || HeaderMap::from_pairs(MapKind::Trailers, [(&b"grpc-status"[..], &b"0"[..])]);
+    let status = || {
+        let status = stated.unwrap_or(0).to_string();
+        HeaderMap::from_pairs(
+            MapKind::Trailers,
+            [(&b"grpc-status"[..], status.as_bytes())],
+        )
+    };
     let chunks = match (seen.method.as_str(), cluster.http2) {
         ("HEAD", _) => Vec::new(),
         (_, true) => vec![body],
@@ -59,7 +68,7 @@ pub(crate) fn answer(seen: &Seen, cluster: &Cluster, exchange: &Exchange) -> Res
         chunks,
         trailers: grpc.then(status),
         info: ResponseInfo {
-            code: 200,
+            code: code.into(),
             details: "via_upstream".to_owned(),
             flags: 0,
         },

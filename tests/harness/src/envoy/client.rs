@@ -58,7 +58,7 @@ fn proxy_header(client: IpAddr) -> String {
     format!("PROXY {family} {client} {to} 32768 80\r\n")
 }
 
-/// The headers to send: the client's, what asks the backend for response headers, and what the
+/// The headers to send: the client's, what asks the backend for response headers and a status, and what the
 /// protocol needs.
 fn headers(exchange: &Exchange) -> Result<Headers, EnvoyError> {
     let mut headers = exchange.headers.clone();
@@ -75,8 +75,15 @@ fn headers(exchange: &Exchange) -> Result<Headers, EnvoyError> {
         }
         pairs.push(format!("{name}:{value}"));
     }
-    if !pairs.is_empty() {
-        headers.push((echo::SET_HEADER.into(), pairs.join(",").into_bytes()));
+    let stated = exchange.backend_status.iter();
+    let statuses = stated.map(|(service, status)| format!("{service}:{status}"));
+    for (name, pairs) in [
+        (echo::SET_HEADER, pairs),
+        (echo::STATUS, statuses.collect()),
+    ] {
+        if !pairs.is_empty() {
+            headers.push((name.into(), pairs.join(",").into_bytes()));
+        }
     }
     Ok(headers)
 }
@@ -230,10 +237,11 @@ mod tests {
         ];
         sent.body = b"body".to_vec();
         sent.backend_response_headers = vec![("a".into(), "1".into()), ("b".into(), "2".into())];
+        sent.backend_status = vec![("v1".into(), 503), ("v2".into(), 500)];
         assert_eq!(
             http1_message(&sent).unwrap(),
             b"GET /a<b#c\xff HTTP/1.1\r\nhost: x.example:8080\r\nx: \xfe\r\nx: 2\r\n\
-              x-echo-set-header: a:1,b:2\r\ncontent-length: 4\r\n\r\nbody"
+              x-echo-set-header: a:1,b:2\r\nx-echo-status: v1:503,v2:500\r\ncontent-length: 4\r\n\r\nbody"
         );
 
         sent.path = b"/a HTTP/1.1\r\nx: smuggled".to_vec();

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::combinators::WithTrailers;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -31,6 +31,9 @@ use crate::xds::Cluster;
 
 /// Request header that asks for response headers: `name:value,name:value`.
 pub(super) const SET_HEADER: &str = "x-echo-set-header";
+
+/// Request header that asks backends for a status: `service:status,service:status`.
+pub(super) const STATUS: &str = "x-echo-status";
 
 /// The service of the suite's gRPC backend.
 const GRPC_ECHO: &str = "/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/";
@@ -84,11 +87,12 @@ async fn answer(
         .headers
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    let stated = status(&head.headers, &cluster.service);
     let (kind, body, trailers) = if grpc {
         (
             "application/grpc",
             grpc_frame(&json),
-            Some(Ok(grpc_trailers(&report.path))),
+            Some(Ok(grpc_trailers(&report.path, stated))),
         )
     } else {
         ("application/json", json, None)
@@ -103,18 +107,15 @@ async fn answer(
         );
     }
     set_headers(&head.headers, headers);
+    if let Some(Ok(status)) = stated.filter(|_| !grpc).map(StatusCode::from_u16) {
+        *response.status_mut() = status;
+    }
     Ok(response)
 }
 
 /// A name or value that HTTP does not allow is left out, as by Go's `net/http`.
 fn set_headers(request: &HeaderMap, response: &mut HeaderMap) {
-    let pairs = request
-        .get_all(SET_HEADER)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .filter_map(|pair| pair.trim().split_once(':'));
-    for (name, value) in pairs {
+    for (name, value) in pairs(request, SET_HEADER) {
         if let (Ok(name), Ok(value)) = (
             HeaderName::try_from(name),
             HeaderValue::try_from(value.trim()),
@@ -124,15 +125,32 @@ fn set_headers(request: &HeaderMap, response: &mut HeaderMap) {
     }
 }
 
-/// `OK` for every method but those that the suite's service lists and does not implement.
-fn grpc_trailers(path: &str) -> HeaderMap {
-    let status = match path.strip_prefix(GRPC_ECHO) {
-        None | Some("Echo" | "EchoTwo") => "0",
-        Some(_) => "12",
-    };
+/// The status that the backend of a Service is asked for.
+fn status(request: &HeaderMap, service: &str) -> Option<u16> {
+    let mut stated = pairs(request, STATUS).filter(|(name, _)| *name == service);
+    stated.next()?.1.parse().ok()
+}
+
+/// `a:b` of all lines of a header, between its commas.
+fn pairs<'h>(request: &'h HeaderMap, name: &str) -> impl Iterator<Item = (&'h str, &'h str)> {
+    request
+        .get_all(name)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .filter_map(|pair| pair.trim().split_once(':'))
+}
+
+/// What is asked for; else `OK` for every method but those that the suite's service lists and does
+/// not implement.
+fn grpc_trailers(path: &str, stated: Option<u16>) -> HeaderMap {
+    let status = stated.unwrap_or(match path.strip_prefix(GRPC_ECHO) {
+        None | Some("Echo" | "EchoTwo") => 0,
+        Some(_) => 12,
+    });
     HeaderMap::from_iter([(
         HeaderName::from_static("grpc-status"),
-        HeaderValue::from_static(status),
+        HeaderValue::from(status),
     )])
 }
 
@@ -353,7 +371,16 @@ mod tests {
             ),
             ("/other.Service/Method", "0"),
         ] {
-            assert_eq!(grpc_trailers(path)["grpc-status"], status, "{path}");
+            assert_eq!(grpc_trailers(path, None)["grpc-status"], status, "{path}");
+            assert_eq!(grpc_trailers(path, Some(14))["grpc-status"], "14");
         }
+    }
+
+    #[test]
+    fn each_service_has_the_status_that_is_asked_of_it() {
+        let head = head(Request::get("/").header(STATUS, "v1:503, v2:500,v3:much"));
+        let of = |service| status(&head.headers, service);
+        let stated = ["v1", "v2", "v3", "v4"].map(of);
+        assert_eq!(stated, [Some(503), Some(500), None, None]);
     }
 }

@@ -61,16 +61,22 @@ impl Core {
     fn echo(&self, exchange: &Exchange, head: &RequestHead, decision: &Decision) -> Answer {
         let given = exchange.backend_response_headers.iter();
         let headers = given.map(|(name, value)| (name.to_lowercase().into(), value.clone().into()));
-        let grpc = exchange.protocol == Protocol::Grpc;
+        let seen = self.seen(head, decision);
+        let stated = seen
+            .as_ref()
+            .and_then(|seen| exchange.status_of(&seen.service));
+        let (status, trailers) = match exchange.protocol {
+            Protocol::Grpc => {
+                let status = stated.unwrap_or(0).to_string();
+                (200, vec![(b"grpc-status".into(), status.into_bytes())])
+            }
+            Protocol::Http | Protocol::H2c => (stated.unwrap_or(200), Headers::new()),
+        };
         Answer {
-            status: 200,
+            status,
             headers: headers.collect(),
-            trailers: if grpc {
-                vec![(b"grpc-status".into(), b"0".into())]
-            } else {
-                Headers::new()
-            },
-            seen: self.seen(head, decision),
+            trailers,
+            seen,
             ..Answer::default()
         }
     }

@@ -343,6 +343,7 @@ fn shares_must_lie_within_the_tolerance_and_zero_is_none() {
                 headers: BTreeMap::new(),
                 client: None,
                 backend_response_headers: BTreeMap::new(),
+                backend_status: BTreeMap::new(),
             },
             expected: expected(),
         },

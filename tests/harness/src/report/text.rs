@@ -181,6 +181,9 @@ fn sent(exchange: &Exchange, attempt: Option<u32>) -> Vec<String> {
     for (name, value) in &exchange.backend_response_headers {
         sent.push(format!("(the backend answers with {name}: {value})"));
     }
+    for (service, status) in &exchange.backend_status {
+        sent.push(format!("({service} answers {status})"));
+    }
     sent
 }
 

@@ -1,12 +1,14 @@
 //! One scenario's run: sends what its cases say and remembers what later steps need.
 
+use std::collections::BTreeMap;
+
 use crate::exchange::{Answer, Exchange, Seen};
 use crate::host::{Host, HostError, HostKind};
 use crate::judge::{Distribution, Mismatch, cookie_value, header_text, judge};
 use crate::scenario::model::{
     Awaited, Capture, Case, Eventually, Request, Requests, Scenario, Trial, Until, Weights, What,
 };
-use crate::scenario::{Captured, fill, variables_of};
+use crate::scenario::{Captured, fill, numbered, variables_of};
 
 use super::{Failure, Verdict};
 
@@ -20,6 +22,10 @@ pub(super) struct Run<'a> {
     host: HostKind,
     captured: Captured,
     last_seen: Option<Seen>,
+    /// Requests of the case at hand that were sent so far.
+    sent: u32,
+    /// The backend, by namespace and name, that the requests of a label are answered by.
+    pods: BTreeMap<String, String>,
 }
 
 /// A request that was answered, and how the answer does not fit.
@@ -72,6 +78,8 @@ impl<'a> Run<'a> {
             host,
             captured: Captured::new(),
             last_seen: None,
+            sent: 0,
+            pods: BTreeMap::new(),
         }
     }
 
@@ -86,6 +94,7 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn case(&mut self, case: &Case, host: &mut dyn Host) -> Result<Verdict, HostError> {
+        self.sent = 0;
         let judged = match &case.what {
             What::Requests(requests) => self.send(case, requests, host)?,
             What::Weights(weights) => self.weights(case, weights, host)?,
@@ -139,7 +148,7 @@ impl<'a> Run<'a> {
     }
 
     fn repeat(
-        &self,
+        &mut self,
         case: &Case,
         requests: &Requests,
         times: u32,
@@ -156,7 +165,7 @@ impl<'a> Run<'a> {
     }
 
     fn eventually(
-        &self,
+        &mut self,
         case: &Case,
         requests: &Requests,
         until: &Eventually,
@@ -204,10 +213,44 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn any_of(
+        &mut self,
+        case: &Case,
+        requests: &Requests,
+        host: &mut dyn Host,
+    ) -> Result<Answered, HostError> {
+        let answered = self.alternatives(case, requests, host)?;
+        Ok(match &requests.same_pod {
+            Some(label) if answered.fits() => self.same_pod(label, answered),
+            _ => answered,
+        })
+    }
+
+    /// The first request of a label says who answers all of them.
+    fn same_pod(&mut self, label: &str, answered: Answered) -> Answered {
+        let backends = &self.scenario.backends;
+        let name = |seen: &Seen| {
+            let backend = backends.behind(&seen.namespace, &seen.service);
+            format!("{}/{backend}", seen.namespace)
+        };
+        let Some(got) = answered.answer.seen.as_ref().map(name) else {
+            return answered.but("samePod", "(a backend)".into(), "(the gateway)".into());
+        };
+        let first = self
+            .pods
+            .entry(label.to_owned())
+            .or_insert_with(|| got.clone());
+        if *first == got {
+            return answered;
+        }
+        let expected = first.clone();
+        answered.but(format!("samePod.{label}"), expected, got)
+    }
+
     /// Sends once and compares with each alternative; those with the first one's request
     /// share its answer. If none fits, the first is reported.
-    fn any_of(
-        &self,
+    fn alternatives(
+        &mut self,
         case: &Case,
         requests: &Requests,
         host: &mut dyn Host,
@@ -229,10 +272,17 @@ impl<'a> Run<'a> {
         Ok(first)
     }
 
-    fn once(&self, case: &Case, trial: &Trial, host: &mut dyn Host) -> Result<Answered, HostError> {
+    fn once(
+        &mut self,
+        case: &Case,
+        trial: &Trial,
+        host: &mut dyn Host,
+    ) -> Result<Answered, HostError> {
+        self.sent += 1;
+        let trial = numbered(trial, self.sent);
         let exchange = exchange(case, &trial.request);
         let answer = host.send(&exchange)?;
-        Ok(self.judged(trial, exchange, answer))
+        Ok(self.judged(&trial, exchange, answer))
     }
 
     fn judged(&self, trial: &Trial, exchange: Exchange, answer: Answer) -> Answered {
@@ -245,7 +295,7 @@ impl<'a> Run<'a> {
     }
 
     fn weights(
-        &self,
+        &mut self,
         case: &Case,
         weights: &Weights,
         host: &mut dyn Host,
@@ -303,5 +353,6 @@ fn exchange(case: &Case, request: &Request) -> Exchange {
             .clone()
             .into_iter()
             .collect(),
+        backend_status: request.backend_status.clone().into_iter().collect(),
     }
 }

@@ -67,21 +67,23 @@ fn only_deployment<'a>(documents: &'a [Value], namespace: &str) -> Option<&'a st
 
 /// Features that the documents of a scenario use and that hosts may lack.
 pub(super) fn features(documents: &[Value]) -> BTreeSet<Feature> {
+    let feature = |document| feature(document, documents);
     documents.iter().filter_map(feature).collect()
 }
 
-fn feature(document: &Value) -> Option<Feature> {
+fn feature(document: &Value, documents: &[Value]) -> Option<Feature> {
     let has = |pointer| document.pointer(pointer).is_some();
     match text(document, "/kind") {
-        "HTTPRoute" | "GRPCRoute" => document
-            .pointer("/spec/rules")?
-            .as_array()?
-            .iter()
+        "HTTPRoute" | "GRPCRoute" => rules(document)
             .any(|rule| rule.get("sessionPersistence").is_some())
-            .then_some(Feature::SessionPersistence),
+            .then_some(Feature::Canary),
         "SecurityPolicy" if has("/spec/jwt") => Some(Feature::Jwt),
         "BackendTrafficPolicy" if has("/spec/loadBalancer/consistentHash") => {
-            Some(Feature::ConsistentHash)
+            Some(if splits(document, documents) {
+                Feature::Canary
+            } else {
+                Feature::ConsistentHash
+            })
         }
         "BackendTrafficPolicy" if has("/spec/rateLimit") => {
             // Without `type` Envoy Gateway goes by which of the two is there.
@@ -92,19 +94,52 @@ fn feature(document: &Value) -> Option<Feature> {
                 Feature::LocalRateLimit
             })
         }
-        // Where its limits are counted makes no difference to what a host can do.
-        "EnvoyExtensionPolicy" => document
-            .pointer("/spec/wasm")?
-            .as_array()?
-            .iter()
-            .any(|wasm| text(wasm, "/name") == "rate-limit")
-            .then_some(Feature::LocalRateLimit),
+        "EnvoyExtensionPolicy" => list(document, "/spec/wasm").find_map(module_feature),
         "ClientTrafficPolicy" if is_replayed(document) => None,
         "SecurityPolicy" | "BackendTrafficPolicy" | "ClientTrafficPolicy" | "EnvoyPatchPolicy" => {
             Some(Feature::EnvoyGatewayPolicy)
         }
         _ => None,
     }
+}
+
+/// What a module that a policy names asks for. Where limits are counted makes no difference to what a
+/// host can do.
+fn module_feature(wasm: &Value) -> Option<Feature> {
+    match text(wasm, "/name") {
+        "rate-limit" => Some(Feature::LocalRateLimit),
+        "canary" => Some(Feature::Canary),
+        _ => None,
+    }
+}
+
+/// Whether each rule of the routes that the policy targets has several Services to choose from. A
+/// policy for something else than routes is for all that there are.
+fn splits(policy: &Value, documents: &[Value]) -> bool {
+    let targets = list(policy, "/spec/targetRefs").chain(policy.pointer("/spec/targetRef"));
+    let names: Vec<_> = targets
+        .filter(|target| text(target, "/kind").ends_with("Route"))
+        .map(|target| (text(target, "/kind"), text(target, "/name")))
+        .collect();
+    let namespace = text(policy, NAMESPACE);
+    let targeted = |route: &&Value| match text(route, "/kind") {
+        kind @ ("HTTPRoute" | "GRPCRoute") => {
+            let named = names.contains(&(kind, text(route, NAME)));
+            names.is_empty() || (named && text(route, NAMESPACE) == namespace)
+        }
+        _ => false,
+    };
+    let mut rules = documents.iter().filter(targeted).flat_map(rules).peekable();
+    rules.peek().is_some() && rules.all(|rule| list(rule, "/backendRefs").count() > 1)
+}
+
+fn rules(route: &Value) -> impl Iterator<Item = &Value> {
+    list(route, "/spec/rules")
+}
+
+fn list<'a>(document: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    let list = document.pointer(pointer).and_then(Value::as_array);
+    list.into_iter().flatten()
 }
 
 /// What of a ClientTrafficPolicy the filters and hosts have.

@@ -90,7 +90,10 @@ fn what(entry: Entry, defaults: &Defaults<'_>) -> Result<What, Wrong> {
         return Ok(What::Wait);
     }
     if let Some(stated) = entry.weights {
-        return weights(stated).map(What::Weights);
+        if entry.same_pod.is_some() {
+            return wrong("samePod", "cannot be combined with weights");
+        }
+        return weights(stated, entry.backend_status).map(What::Weights);
     }
     let until = until(&entry)?;
     let capture = entry
@@ -98,12 +101,14 @@ fn what(entry: Entry, defaults: &Defaults<'_>) -> Result<What, Wrong> {
         .iter()
         .map(|(name, from)| Ok((name.clone(), capture(name, from)?)))
         .collect::<Result<_, Wrong>>()?;
+    let same_pod = entry.same_pod.clone();
     let (trial, or) = trials(entry, defaults)?;
     Ok(What::Requests(Requests {
         trial,
         or,
         until,
         capture,
+        same_pod,
     }))
 }
 
@@ -199,7 +204,10 @@ fn single(mut entry: Entry, defaults: &Defaults<'_>) -> Result<Trial, Wrong> {
     let Some(response) = entry.response.take() else {
         return wrong("response", "missing");
     };
-    let request = request(sent, entry.backend_set_response_headers.clone());
+    let request = Request {
+        backend_response_headers: entry.backend_set_response_headers.clone(),
+        ..request(sent, entry.backend_status.clone())?
+    };
     let mut expected = expected::response(response, !defaults.steps)?;
     expected.first_header_value_only |= entry.first_header_value_only;
     if let Some(stated) = entry.redirect_request.take() {
@@ -220,7 +228,20 @@ fn awaits_echo(expected: &Expected) -> bool {
         && matches!(&expected.status, Status::Http(codes) if codes.contains(&200))
 }
 
-fn request(stated: format::Request, backend_response_headers: BTreeMap<String, String>) -> Request {
+fn request(
+    stated: format::Request,
+    backend_status: BTreeMap<String, u16>,
+) -> Result<Request, Wrong> {
+    let statuses = match stated.protocol {
+        Protocol::Grpc => 0..=16,
+        Protocol::Http | Protocol::Https | Protocol::H2c => 200..=599,
+    };
+    for (service, status) in &backend_status {
+        if !statuses.contains(status) {
+            let field = format!("backendStatus.{service}");
+            return wrong(&field, format!("{status} is not in {statuses:?}"));
+        }
+    }
     let tls = stated.protocol == Protocol::Https || stated.scheme.as_deref() == Some("https");
     let scheme = if tls { "https" } else { "http" };
     let method = if stated.protocol == Protocol::Grpc {
@@ -228,7 +249,7 @@ fn request(stated: format::Request, backend_response_headers: BTreeMap<String, S
     } else {
         "GET"
     };
-    Request {
+    Ok(Request {
         scheme: scheme.to_owned(),
         host: stated.host,
         port: stated.port.unwrap_or(if tls { 443 } else { 80 }),
@@ -241,11 +262,15 @@ fn request(stated: format::Request, backend_response_headers: BTreeMap<String, S
         path: stated.path,
         headers: stated.headers,
         client: stated.client_address,
-        backend_response_headers,
-    }
+        backend_response_headers: BTreeMap::new(),
+        backend_status,
+    })
 }
 
-fn weights(stated: format::Weights) -> Result<Weights, Wrong> {
+fn weights(
+    stated: format::Weights,
+    backend_status: BTreeMap<String, u16>,
+) -> Result<Weights, Wrong> {
     let nested = |(field, problem)| (format!("weights.{field}"), problem);
     if stated.requests == 0 || stated.attempts == 0 {
         return wrong("weights", "requests and attempts must be at least 1");
@@ -257,7 +282,7 @@ fn weights(stated: format::Weights) -> Result<Weights, Wrong> {
     };
     Ok(Weights {
         trial: Trial {
-            request: request(stated.request, BTreeMap::new()),
+            request: request(stated.request, backend_status)?,
             expected,
         },
         namespace: stated.namespace,

@@ -75,6 +75,9 @@ pub(super) struct Entry {
     pub(super) skip: BTreeMap<HostKind, String>,
     /// This project's own: time that passes before the step.
     pub(super) advance: Option<String>,
+    /// This project's own: what the backends of these Services answer with.
+    #[serde(default)]
+    pub(super) backend_status: BTreeMap<String, u16>,
 
     pub(super) grpc: Option<Box<Entry>>,
     pub(super) weights: Option<Weights>,
@@ -101,13 +104,13 @@ pub(super) struct Entry {
     pub(super) backend_set_response_headers: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) capture: BTreeMap<String, String>,
+    pub(super) same_pod: Option<String>,
 
     pub(super) backend_simulation: Option<IgnoredAny>,
     pub(super) backend_response: Option<IgnoredAny>,
     pub(super) internal_redirect: Option<IgnoredAny>,
     pub(super) extension_effects: Option<IgnoredAny>,
     pub(super) mirrored_to: Option<IgnoredAny>,
-    pub(super) same_pod: Option<IgnoredAny>,
 
     #[serde(rename = "expectedRequestDefaulted")]
     _expected_request_defaulted: Option<IgnoredAny>,

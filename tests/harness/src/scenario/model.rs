@@ -101,6 +101,8 @@ pub struct Requests {
     pub until: Until,
     /// Values to take from the last answer, by the name that later steps use for them.
     pub capture: BTreeMap<String, Capture>,
+    /// All requests of the scenario with the same label must be answered by the same backend.
+    pub same_pod: Option<String>,
 }
 
 impl Requests {
@@ -189,6 +191,8 @@ pub struct Request {
     pub client: Option<IpAddr>,
     /// Headers that the backend must put on its answer.
     pub backend_response_headers: BTreeMap<String, String>,
+    /// Statuses that the backends of these Services must answer with, in gRPC gRPC statuses.
+    pub backend_status: BTreeMap<String, u16>,
 }
 
 /// What must come back. What is empty or absent is not compared.

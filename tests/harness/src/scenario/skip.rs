@@ -29,12 +29,10 @@ pub enum Feature {
     LocalRateLimit,
     /// Limits counted by a service.
     GlobalRateLimit,
-    /// `sessionPersistence` of a rule.
-    SessionPersistence,
-    /// BackendTrafficPolicy `loadBalancer.consistentHash`.
+    /// Backends chosen by `canary`, for `sessionPersistence` or for consistent hashing, too.
+    Canary,
+    /// BackendTrafficPolicy `loadBalancer.consistentHash` where a rule has one Service.
     ConsistentHash,
-    /// Several pods of one backend, told apart.
-    Pods,
     /// A backend that answers something other than the echo.
     BackendResponse,
     /// Envoy following a redirect by itself.
@@ -68,9 +66,11 @@ impl Feature {
                 HostKind::Core => "limits are counted in the modules",
                 HostKind::Wasmtime | HostKind::Envoy => return None,
             },
-            Self::SessionPersistence => "session persistence is Envoy's own",
-            Self::ConsistentHash => "consistent hashing is Envoy's own",
-            Self::Pods => "the pods of a backend are not told apart",
+            Self::Canary => match host {
+                HostKind::Core => "canaries are decided in the module",
+                HostKind::Wasmtime | HostKind::Envoy => return None,
+            },
+            Self::ConsistentHash => "which pod of a Service is Envoy's own choice",
             Self::BackendResponse => "the backend only echoes",
             Self::InternalRedirect => "internal redirects are Envoy's own",
             Self::ExtensionEffects => "only Wasm extensions are run",

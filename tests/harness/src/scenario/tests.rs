@@ -380,6 +380,46 @@ fn time_that_cannot_pass_is_refused() {
 }
 
 #[test]
+fn a_status_that_no_backend_answers_is_refused() {
+    let grpc =
+        one_case("  backendStatus: {v2: 503}\n").replace("path: /", "path: /, protocol: grpc");
+    for (yaml, expected) in [
+        (
+            one_case("  backendStatus: {v2: 14}\n"),
+            "14 is not in 200..=599",
+        ),
+        (grpc, "503 is not in 0..=16"),
+    ] {
+        let message = refused(&yaml);
+        let field = "cases[0].backendStatus.v2: ";
+        assert!(message.contains(&format!("{field}{expected}")), "{message}");
+    }
+}
+
+#[test]
+fn the_number_of_a_request_is_no_captured_value() {
+    let step = "- request: {path: '/${n}'}\n  response: {statusCodes: [200]}\n";
+    assert_eq!(loaded(&steps(step)).cases.len(), 1);
+    let captured = steps(&format!("{step}  capture: {{n: response.headers.x}}\n"));
+    let message = refused(&captured);
+    assert!(
+        message.contains("capture.n: stands for the number"),
+        "{message}"
+    );
+    let weights = one_case("").replace("request:", "weights: {request:");
+    let weights = weights
+        .replace("/}", "'/${x}'}")
+        .replace("\n  response:", ", response:");
+    let weights = weights.replacen(
+        "[200]}",
+        "[200]}, namespace: n, requests: 1, expected: {a: 1}, tolerance: 0}",
+        1,
+    );
+    let message = refused(&weights);
+    assert!(message.contains("weights know ${n}"), "{message}");
+}
+
+#[test]
 fn a_scenario_says_how_many_workers_it_needs() {
     assert_eq!(loaded(&one_case("")).workers.get(), 1);
     assert_eq!(

@@ -21,7 +21,6 @@ fn collect(entry: &Entry, features: &mut BTreeSet<Feature>) {
         (entry.backend_response.is_some(), Feature::BackendResponse),
         (entry.internal_redirect.is_some(), Feature::InternalRedirect),
         (entry.extension_effects.is_some(), Feature::ExtensionEffects),
-        (entry.same_pod.is_some(), Feature::Pods),
     ];
     features.extend(
         present

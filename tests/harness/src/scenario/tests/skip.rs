@@ -37,7 +37,6 @@ fn what_cannot_be_judged_is_skipped() {
         (with("backendResponse: {}"), Feature::BackendResponse),
         (with("internalRedirect: {}"), Feature::InternalRedirect),
         (with("extensionEffects: {}"), Feature::ExtensionEffects),
-        (with("samePod: label"), Feature::Pods),
         (
             plain.replace(
                 "{path: /}",
@@ -96,7 +95,11 @@ fn policies_in_the_manifests_skip_all_cases() {
         ),
         (
             "kind: HTTPRoute\nspec: {rules: [{sessionPersistence: {}}]}",
-            Feature::SessionPersistence,
+            Feature::Canary,
+        ),
+        (
+            "kind: EnvoyExtensionPolicy\nspec: {wasm: [{name: canary}]}",
+            Feature::Canary,
         ),
     ];
     for (manifests, feature) in cases {
@@ -123,17 +126,54 @@ fn a_skip_may_hold_for_one_host_only() {
 }
 
 #[test]
-fn limits_and_forwarded_addresses_are_replayed_where_modules_run() {
+fn limits_canaries_and_forwarded_addresses_are_replayed_where_modules_run() {
     for feature in [
         Feature::LocalRateLimit,
         Feature::GlobalRateLimit,
         Feature::ClientAddressDetection,
+        Feature::Canary,
     ] {
         assert_eq!(feature.lacking_on(HostKind::Wasmtime), None);
         assert_eq!(feature.lacking_on(HostKind::Envoy), None);
     }
     assert_eq!(Feature::VirtualTime.lacking_on(HostKind::Wasmtime), None);
     assert!(Feature::VirtualTime.lacking_on(HostKind::Envoy).is_some());
+}
+
+#[test]
+fn consistent_hashing_is_replayed_where_it_chooses_between_services() {
+    let policy = |target: &str| {
+        format!(
+            "kind: BackendTrafficPolicy\nmetadata: {{namespace: n, name: hash}}\nspec:\n  \
+             targetRefs: [{target}]\n  loadBalancer: {{consistentHash: {{}}}}\n"
+        )
+    };
+    let route = |name: &str, refs: &str| {
+        format!(
+            "---\nkind: HTTPRoute\nmetadata: {{namespace: n, name: {name}}}\nspec: {{rules: [{{backendRefs: [{refs}]}}]}}\n"
+        )
+    };
+    let (one, two) = (
+        route("one", "{name: a}"),
+        route("two", "{name: a}, {name: b}"),
+    );
+    let both = one + &two;
+    let lacking = |target: &str| skipped(&one_case(""), &(policy(target) + &both));
+    let (canary, hash) = (Feature::Canary, Feature::ConsistentHash);
+    for (target, feature) in [
+        ("{kind: HTTPRoute, name: one}", hash),
+        ("{kind: HTTPRoute, name: two}", canary),
+        (
+            "{kind: HTTPRoute, name: one}, {kind: HTTPRoute, name: two}",
+            hash,
+        ),
+        ("{kind: Gateway, name: g}", hash),
+        ("{kind: HTTPRoute, name: none}", hash),
+    ] {
+        let reason = feature.lacking_on(HostKind::Core);
+        assert_eq!(lacking(target).as_deref(), reason, "{target}");
+    }
+    assert!(hash.lacking_on(HostKind::Envoy).is_some());
 }
 
 #[test]
