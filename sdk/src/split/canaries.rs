@@ -1,0 +1,291 @@
+//! The `canary` filter's configuration, compiled: which canary decides on a request, and what follows
+//! for request and response.
+
+use super::canary::Canary;
+use super::guard::Guard;
+use super::metrics::Counters;
+use super::spec::{CanaryFilterSpec, CanarySpec, RouteTargetSpec, Variant};
+use crate::host::{Host, HostError};
+use crate::reply::Reply;
+use crate::request::RequestHead;
+use crate::route::InvalidConfig;
+use crate::router::BACKEND_HEADER;
+use crate::target::{RouteFrom, Targets};
+use std::time::Duration;
+
+/// How often requests are reported, where no guard asks for more.
+const TICK: Duration = Duration::from_secs(1);
+
+/// All canaries of a filter.
+#[derive(Debug)]
+pub struct Canaries {
+    route_from: RouteFrom,
+    targets: Targets,
+    all: Vec<Canary>,
+    counters: Vec<Option<Counters>>,
+    /// The headers that name a choice, each once: what a client sends in them is not believed.
+    owned: Vec<Box<str>>,
+}
+
+/// What is done with a request.
+#[derive(Debug)]
+pub struct Decision<'c> {
+    /// Headers that a client forged, to be removed.
+    pub forged: Vec<&'c str>,
+    /// The choice.
+    pub outcome: Outcome<'c>,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub enum Outcome<'c> {
+    /// No canary is for it.
+    Pass,
+    /// It goes to a backend.
+    Forward {
+        /// The header that names it.
+        header: &'c str,
+        /// Its value.
+        backend: &'c str,
+        /// The header is there already with this value alone, so that the route is found.
+        is_named: bool,
+        /// What the response needs.
+        chosen: Chosen,
+    },
+    /// It is answered: the backend of its share cannot be used, or none has weight.
+    Reply(Reply),
+}
+
+/// What is kept of a choice until the response.
+#[derive(Debug)]
+pub struct Chosen {
+    canary: usize,
+    backend: usize,
+    /// Headers for the response: sessions and generated keys. `set-cookie` is added, others are set.
+    pub headers: Vec<(String, String)>,
+    grpc: bool,
+    started: Option<u64>,
+    first_byte: Option<Duration>,
+}
+
+impl Canaries {
+    /// Compiles a configuration. The host is asked for metrics, a tick, and the state of guards.
+    ///
+    /// # Errors
+    /// The first value that is wrong, with its path: `canaries[0].ramp.steps[1].weight`.
+    pub fn new(spec: &CanaryFilterSpec, host: &dyn Host) -> Result<Self, InvalidConfig> {
+        let unusable = |error: HostError| InvalidConfig::new("", error);
+        let mut canaries = Canaries {
+            route_from: spec.route_from,
+            targets: Targets::default(),
+            all: Vec::with_capacity(spec.canaries.len()),
+            counters: Vec::with_capacity(spec.canaries.len()),
+            owned: Vec::new(),
+        };
+        for (at, one) in spec.canaries.iter().enumerate() {
+            let before = spec.canaries.get(..at).unwrap_or_default();
+            let added = canaries.add(at, one, before, host);
+            added.map_err(|error| error.within(format_args!("canaries[{at}]")))?;
+        }
+        let guarded = canaries.all.iter().any(|canary| canary.guard.is_some());
+        if guarded {
+            host.set_tick(Guard::TICK).map_err(unusable)?;
+        } else if canaries.counters.iter().any(Option::is_some) {
+            host.set_tick(TICK).map_err(unusable)?;
+        }
+        Ok(canaries)
+    }
+
+    fn add(
+        &mut self,
+        at: usize,
+        spec: &CanarySpec,
+        before: &[CanarySpec],
+        host: &dyn Host,
+    ) -> Result<(), InvalidConfig> {
+        if spec.name.is_empty() || before.iter().any(|other| other.name == spec.name) {
+            let reason = format_args!("`{}`: empty or another canary's", spec.name);
+            return Err(InvalidConfig::new("name", reason));
+        }
+        let number = u32::try_from(at).unwrap_or(u32::MAX);
+        let every = [RouteTargetSpec::default()];
+        let targets = spec.targets.as_deref().unwrap_or(&every);
+        for (at, target) in targets.iter().enumerate() {
+            let RouteTargetSpec { route, rule } = target;
+            let added = self
+                .targets
+                .add(number, route.as_deref(), *rule, Vec::new());
+            added.map_err(|error| error.within(format_args!("targets[{at}]")))?;
+        }
+        let canary = Canary::new(spec, host)?;
+        // Behind route-match the header is that filter's, and right without a choice here.
+        let foreign = self.route_from == RouteFrom::Header && *canary.header == *BACKEND_HEADER;
+        if !foreign && !self.owned.contains(&canary.header) {
+            self.owned.push(canary.header.clone());
+        }
+        let counters = canary
+            .backends
+            .has_canary()
+            .then(|| Counters::define(host, &spec.name));
+        let counters = counters.transpose();
+        self.counters
+            .push(counters.map_err(|error| InvalidConfig::new("", error))?);
+        self.all.push(canary);
+        Ok(())
+    }
+
+    /// Decides on a request.
+    ///
+    /// # Errors
+    /// The host does not do what every host does.
+    pub fn decide(&self, head: &RequestHead, host: &dyn Host) -> Result<Decision<'_>, HostError> {
+        let route = match self.targets.has_routes() {
+            true => self.route_from.read(head, host)?,
+            false => String::new(),
+        };
+        let at = self.targets.find(&route, None).map(|at| at as usize);
+        let found = at.and_then(|at| Some((at, self.all.get(at)?)));
+        let is_forged = |name: &&str| {
+            let is_own = found.is_some_and(|(_, canary)| *canary.header == **name);
+            !is_own && head.values(name.as_bytes()).next().is_some()
+        };
+        let owned = self.owned.iter().map(|name| &**name);
+        Ok(Decision {
+            forged: owned.filter(is_forged).collect(),
+            outcome: match found {
+                Some((at, canary)) => self.chosen(at, canary, &route, head, host)?,
+                None => Outcome::Pass,
+            },
+        })
+    }
+
+    fn chosen<'c>(
+        &self,
+        at: usize,
+        canary: &'c Canary,
+        route: &str,
+        head: &RequestHead,
+        host: &dyn Host,
+    ) -> Result<Outcome<'c>, HostError> {
+        let grpc = head
+            .values(b"content-type")
+            .any(|value| value.starts_with(b"application/grpc"));
+        let choice = canary.choose(head, host)?;
+        let named = choice.and_then(|choice| {
+            let (name, _) = canary.backends.get(choice.backend)?;
+            Some((choice, name?))
+        });
+        let Some((choice, backend)) = named else {
+            // "All traffic which matches this rule MUST receive a 500 status code"; for a GRPCRoute,
+            // "MUST receive an UNAVAILABLE status".
+            return Ok(Outcome::Reply(Reply {
+                grpc_status: (grpc || route.starts_with("grpcroute/")).then_some(14),
+                ..Reply::new(500)
+            }));
+        };
+        if let Some((counters, side)) = self
+            .counters
+            .get(at)
+            .and_then(Option::as_ref)
+            .zip(canary.backends.side(choice.backend))
+        {
+            counters.count(side);
+        }
+        let mut values = head.values(canary.header.as_bytes());
+        let is_named = values.next() == Some(backend.as_bytes()) && values.next().is_none();
+        Ok(Outcome::Forward {
+            header: &canary.header,
+            backend,
+            is_named,
+            chosen: Chosen {
+                canary: at,
+                backend: choice.backend,
+                headers: choice.headers,
+                grpc,
+                started: choice.now,
+                first_byte: None,
+            },
+        })
+    }
+
+    /// The response header that tells who served, and its value.
+    pub fn variant(&self, chosen: &Chosen) -> Option<(&str, &str)> {
+        let canary = self.all.get(chosen.canary)?;
+        let header = canary.variant_header.as_deref()?;
+        let variant = match canary.backends.side(chosen.backend) {
+            Some(Variant::Canary) => "canary",
+            Some(Variant::Stable) => "stable",
+            None => canary.backends.get(chosen.backend)?.0?,
+        };
+        Some((header, variant))
+    }
+
+    /// Whether the guard of a choice wants to know what became of it.
+    pub fn is_guarded(&self, chosen: &Chosen) -> bool {
+        self.guard(chosen).is_some()
+    }
+
+    /// Whether the response of a choice is gRPC's, so that its status is not HTTP's.
+    pub fn is_grpc(&self, chosen: &Chosen) -> bool {
+        chosen.grpc
+    }
+
+    /// Tells the guard of the response's headers. `grpc_status` is that of a response without a body,
+    /// which has it here; one with a body has it in the trailers ([`Canaries::ended`]).
+    pub fn responded(
+        &self,
+        chosen: &mut Chosen,
+        status: u16,
+        grpc_status: Option<u8>,
+        host: &dyn Host,
+    ) {
+        let Some((guard, variant)) = self.guard(chosen) else {
+            return;
+        };
+        if guard.measures_time()
+            && let (Some(started), Ok(now)) = (chosen.started, host.now())
+        {
+            chosen.first_byte = Some(Duration::from_nanos(now.saturating_sub(started)));
+        }
+        let failed = guard.is_failure(status);
+        if chosen.grpc && !failed && grpc_status.is_none() {
+            return;
+        }
+        let failed = failed || grpc_status.is_some_and(|status| guard.is_grpc_failure(status));
+        guard.observe(variant, failed, chosen.first_byte, host);
+    }
+
+    /// Tells the guard of the trailers of a gRPC response.
+    pub fn ended(&self, chosen: &Chosen, grpc_status: u8, host: &dyn Host) {
+        if let Some((guard, variant)) = self.guard(chosen) {
+            let failed = guard.is_grpc_failure(grpc_status);
+            guard.observe(variant, failed, chosen.first_byte, host);
+        }
+    }
+
+    /// Reports what was counted, and lets guards judge.
+    pub fn tick(&self, host: &dyn Host) {
+        for canary in &self.all {
+            if let Some(guard) = &canary.guard {
+                guard.tick(host);
+            }
+        }
+        let Ok(now) = host.now() else {
+            return;
+        };
+        for (canary, counters) in self.all.iter().zip(&self.counters) {
+            if let Some(counters) = counters {
+                counters.report(canary.share(now), host);
+            }
+        }
+    }
+
+    fn guard(&self, chosen: &Chosen) -> Option<(&Guard, Variant)> {
+        let canary = self.all.get(chosen.canary)?;
+        let side = canary.backends.side(chosen.backend)?;
+        Some((canary.guard.as_ref()?, side))
+    }
+}
+
+#[cfg(test)]
+mod tests;
