@@ -182,6 +182,7 @@ impl EnvoyError {
 #[derive(Debug)]
 pub struct EnvoyHost {
     process: Process,
+    admin: SocketAddr,
     ports: BTreeMap<u16, SocketAddr>,
     answer_timeout: Duration,
     begun: AtomicU64,
@@ -204,7 +205,7 @@ impl EnvoyHost {
             .enable_all()
             .build()
             .map_err(EnvoyError::io("cannot start the runtime"))?;
-        let (process, ports) = runtime.block_on(async {
+        let (process, admin, ports) = runtime.block_on(async {
             let mut backends = BTreeMap::new();
             for cluster in &proxy.clusters {
                 let address = echo::start(cluster)
@@ -215,12 +216,13 @@ impl EnvoyHost {
             let mut bootstrap = bootstrap(proxy, &backends);
             put_first(&mut bootstrap, &options.native_filters);
             let process = Process::spawn(&binary.path, &bootstrap, options)?;
-            let ports = process.ready(proxy, options.start_timeout).await?;
-            Ok::<_, EnvoyError>((process, ports))
+            let (admin, ports) = process.ready(proxy, options.start_timeout).await?;
+            Ok::<_, EnvoyError>((process, admin, ports))
         })?;
         let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
         Ok(Self {
             process,
+            admin,
             ports,
             answer_timeout: options.answer_timeout,
             begun,
@@ -262,8 +264,9 @@ impl EnvoyHost {
         }
     }
 
-    /// Sends `exchange` `requests` times in HTTP/1.1 as fast as `connections` kept-alive connections
-    /// allow, each with one request at a time.
+    /// Sends so many `requests`, the `exchanges` in turn, in HTTP/1.1 as fast as `connections`
+    /// kept-alive connections allow, each with one request at a time. The first exchange says for what
+    /// port and from which client.
     ///
     /// # Errors
     ///
@@ -272,15 +275,19 @@ impl EnvoyHost {
         &self,
         connections: usize,
         requests: u64,
-        exchange: &Exchange,
+        exchanges: &[Exchange],
     ) -> Result<Load, EnvoyError> {
-        let listener = self.listener(exchange.port)?;
+        let Some(first) = exchanges.first() else {
+            return Ok(Load::default());
+        };
+        let listener = self.listener(first.port)?;
         self.runtime.block_on(load::run(
             listener,
             connections,
             requests,
             self.answer_timeout,
-            exchange,
+            first.client,
+            exchanges,
         ))
     }
 
@@ -292,6 +299,26 @@ impl EnvoyHost {
     /// [`EnvoyError::Io`] where there is no `/proc`.
     pub fn cpu_time(&self) -> Result<Duration, EnvoyError> {
         load::cpu_time(self.process.pid())
+    }
+
+    /// The present value of a counter or gauge, by its name in `/stats`; a filter's own have
+    /// `wasmcustom.` in front.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvoyError::NoAnswer`] of the admin interface.
+    pub fn stat(&self, name: &str) -> Result<Option<u64>, EnvoyError> {
+        let answer = self.runtime.block_on(client::get(self.admin, "/stats"))?;
+        let body = String::from_utf8_lossy(&answer.body);
+        let mut stats = body.lines().filter_map(|line| line.split_once(": "));
+        let found = stats.find(|(stat, _)| *stat == name);
+        Ok(found.and_then(|(_, value)| value.parse().ok()))
+    }
+
+    /// What Envoy has logged: `<level> <component> <text>`.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.process.log_since(0)
     }
 
     /// Envoy's process id.

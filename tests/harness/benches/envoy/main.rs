@@ -297,7 +297,7 @@ fn sample(host: &EnvoyHost, subject: &Subject, requests: u64) -> Outcome<f64> {
     let each = (requests / subject.asked.len() as u64).max(1);
     let before = host.cpu_time()?;
     for &route in &subject.asked {
-        let load = host.load(CONNECTIONS, each, &exchange(subject.shape, route))?;
+        let load = host.load(CONNECTIONS, each, &[exchange(subject.shape, route)])?;
         if load.by_status.keys().any(|status| *status != 200) {
             return Err(format!("{}: {:?}", subject.name, load.by_status).into());
         }

@@ -1,7 +1,7 @@
 //! Many requests over few connections, and what they cost Envoy.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use super::{EnvoyError, client};
 use crate::exchange::Exchange;
 
 /// What a load came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Load {
     /// Number of answers by HTTP status.
     pub by_status: BTreeMap<u16, u64>,
@@ -26,27 +26,31 @@ pub struct Load {
     pub elapsed: Duration,
 }
 
-/// Sends `exchange` `requests` times in HTTP/1.1, over `connections` that are kept alive, one
-/// request at a time on each.
+/// Sends so many `requests`, the `exchanges` in turn, in HTTP/1.1 over `connections` that are kept
+/// alive, one request at a time on each.
 pub(super) async fn run(
     listener: SocketAddr,
     connections: usize,
     requests: u64,
     timeout: Duration,
-    exchange: &Exchange,
+    client: Option<IpAddr>,
+    exchanges: &[Exchange],
 ) -> Result<Load, EnvoyError> {
-    let request = origin_form(client::request(exchange)?)?;
+    let each = exchanges
+        .iter()
+        .map(|exchange| origin_form(client::request(exchange)?));
+    let each: Arc<[_]> = each.collect::<Result<_, _>>()?;
     let left = Arc::new(AtomicU64::new(requests));
     let since = Instant::now();
     let mut tasks = JoinSet::new();
     for _ in 0..connections.max(1) {
-        let stream = client::connect(listener, exchange.client).await?;
+        let stream = client::connect(listener, client).await?;
         let _nodelay = stream.set_nodelay(true);
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(EnvoyError::no_answer)?;
         tokio::spawn(connection);
-        tasks.spawn(drive(sender, request.clone(), Arc::clone(&left), timeout));
+        tasks.spawn(drive(sender, Arc::clone(&each), Arc::clone(&left), timeout));
     }
     let mut by_status = BTreeMap::new();
     while let Some(task) = tasks.join_next().await {
@@ -62,15 +66,20 @@ pub(super) async fn run(
 
 async fn drive(
     mut sender: http1::SendRequest<Full<Bytes>>,
-    request: Request<Full<Bytes>>,
+    each: Arc<[Request<Full<Bytes>>]>,
     left: Arc<AtomicU64>,
     timeout: Duration,
 ) -> Result<BTreeMap<u16, u64>, EnvoyError> {
     let mut by_status = BTreeMap::new();
-    let take = |left: u64| left.checked_sub(1);
-    while left
-        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-        .is_ok()
+    let take = || {
+        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(1)
+        })
+    };
+    while let Ok(number) = take()
+        && let Some(request) = usize::try_from(number)
+            .ok()
+            .and_then(|number| each.get(number.checked_rem(each.len())?))
     {
         sender.ready().await.map_err(EnvoyError::no_answer)?;
         let response = tokio::time::timeout(timeout, sender.send_request(request.clone()))

@@ -63,12 +63,13 @@ impl Process {
         Ok(Self { child, folder })
     }
 
-    /// Waits until Envoy takes connections, and returns where it listens for each port of `proxy`.
+    /// Waits until Envoy takes connections, and returns the admin interface's address, and where it
+    /// listens for each port of `proxy`.
     pub(super) async fn ready(
         &self,
         proxy: &Proxy,
         timeout: Duration,
-    ) -> Result<BTreeMap<u16, SocketAddr>, EnvoyError> {
+    ) -> Result<(SocketAddr, BTreeMap<u16, SocketAddr>), EnvoyError> {
         // A filter that never returns from its configuration holds the thread that answers here.
         let admin = tokio::time::timeout(timeout, self.live())
             .await
@@ -79,11 +80,11 @@ impl Process {
         let answer = client::get(admin, "/listeners?format=json").await?;
         let listening: Listeners = serde_json::from_slice(&answer.body)
             .map_err(|error| EnvoyError::Admin(error.to_string()))?;
-        proxy
+        let ports = proxy
             .listeners
             .iter()
-            .map(|listener| listening.find(listener.port))
-            .collect()
+            .map(|listener| listening.find(listener.port));
+        Ok((admin, ports.collect::<Result<_, _>>()?))
     }
 
     /// The admin interface's address, as soon as it calls the server live.

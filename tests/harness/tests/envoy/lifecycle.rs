@@ -113,7 +113,7 @@ fn a_load_counts_answers_and_cpu_time() {
     let routes = vec![route("/", RouteAction::DirectResponse(204))];
     let host = EnvoyHost::start(&binary, &proxy(routes), &options).unwrap();
     let before = host.cpu_time().unwrap();
-    let load = host.load(4, 3001, &get("/")).unwrap();
+    let load = host.load(4, 3001, &[get("/")]).unwrap();
     assert_eq!(load.by_status, [(204, 3001)].into());
     assert!(load.elapsed > Duration::ZERO);
     assert!(host.cpu_time().unwrap() > before);

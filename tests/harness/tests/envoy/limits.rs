@@ -31,7 +31,7 @@ fn two_workers_under_load_admit_exactly_the_limit() {
         ..Options::default()
     };
     let host = EnvoyHost::start(&binary, &proxy, &options).unwrap();
-    let load = host.load(8, 20_000, &get("/")).unwrap();
+    let load = host.load(8, 20_000, &[get("/")]).unwrap();
     assert_eq!(load.by_status, [(200, 5_000), (429, 15_000)].into());
 }
 

@@ -5,6 +5,8 @@ mod answers;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod lifecycle;
@@ -12,3 +14,6 @@ mod lifecycle;
 mod limits;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+#[path = "../two_backends/mod.rs"]
+mod two_backends;

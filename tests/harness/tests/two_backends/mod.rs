@@ -1,0 +1,60 @@
+//! The `canary` module alone on native routes, for several test targets: it names its choice in
+//! `x-gateway-canary`, on which the route to `infra/v2` matches; all others go to `infra/v1`.
+
+use gwf::modules::CANARY;
+use gwf::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+use serde_json::{Value, json};
+
+/// The configuration of a canary `shop`, of which `fields` are the rest.
+pub(crate) fn canary(mut fields: Value) -> Value {
+    fields["name"] = "shop".into();
+    json!({"canaries": [fields]})
+}
+
+/// Both routes run the filter, so that no forged header gets past it.
+pub(crate) fn proxy(configuration: &Value) -> Proxy {
+    let chosen = vec![("x-gateway-canary".into(), "canary".into())];
+    let virtual_host = VirtualHost {
+        name: "infra/gateway/http/x_example".into(),
+        domains: vec!["x.example".into()],
+        routes: vec![route("v2", chosen), route("v1", Vec::new())],
+    };
+    Proxy {
+        listeners: vec![Listener {
+            port: 80,
+            trusted_hops: 0,
+            virtual_hosts: vec![virtual_host],
+        }],
+        filters: vec![WasmFilter {
+            name: "canary".into(),
+            root_id: "canary".into(),
+            module: CANARY.into(),
+            configuration: configuration.to_string(),
+            fail_open: false,
+        }],
+        clusters: vec![cluster("v1"), cluster("v2")],
+        ..Proxy::default()
+    }
+}
+
+fn route(service: &str, headers: Vec<(String, String)>) -> Route {
+    Route {
+        name: format!("httproute/infra/shop/rule/0/match/0/{service}"),
+        prefix: "/".into(),
+        headers,
+        filters_enabled: true,
+        action: RouteAction::Forward {
+            cluster: format!("infra/{service}:8080"),
+            host_rewrite_header: None,
+        },
+    }
+}
+
+fn cluster(service: &str) -> Cluster {
+    Cluster {
+        name: format!("infra/{service}:8080"),
+        namespace: "infra".into(),
+        service: service.into(),
+        http2: false,
+    }
+}
