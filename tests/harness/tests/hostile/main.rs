@@ -1,5 +1,5 @@
-//! Requests of any bytes through the compiled `route-match.wasm`: no trap, always an outcome, and
-//! memory that stays.
+//! Requests of any bytes through the compiled `route-match.wasm` and `canary.wasm`: no trap, always an
+//! outcome, and memory that stays.
 //!
 //! The callbacks are called without Envoy around them, so that its limits on headers and its checks
 //! of them do not stand before the filter. `GWF_HOSTILE_REQUESTS=1000000` runs a million.
@@ -44,19 +44,34 @@ const BACKENDS: [&str; 9] = [
     "other/any:80",
 ];
 
-fn start() -> Vm {
+/// Every way of reading a request that a canary can have, on what the requests have.
+const CANARY: &str = r#"{"canaries": [{"name": "c", "weight": 50, "variantHeader": "x-variant",
+    "overrides": [{"key": {"header": "x-quiet"}}, {"key": {"cookie": "beta"}},
+                  {"key": {"header": "x-tier"}, "pattern": "(a|b)*c|gold"},
+                  {"key": {"jwtClaim": "realm.roles"}, "values": ["admin"], "to": "Stable"}],
+    "sessionPersistence": {"sessionName": "a", "idleTimeout": "1h"},
+    "sticky": {"keys": [{"cookie": "id"}, {"jwtClaim": "tier"}, {"queryParam": "q"}, {"sourceAddress": true}],
+               "cookie": {"name": "b"}},
+    "guard": {"latency": {"threshold": "1s"}}}]}"#;
+
+fn start(module: &str, configuration: &str) -> Vm {
     let deadline = Deadline::Time(Duration::from_secs(60));
     let runtime = Runtime::new(EnvoyVersion::default(), deadline).unwrap();
-    let module = runtime.load(Path::new(modules::ROUTE_MATCH)).unwrap();
+    let module = runtime.load(Path::new(module)).unwrap();
     let plugin = Arc::new(Plugin {
-        configuration: CONFIG.into(),
+        configuration: configuration.into(),
         ..Plugin::default()
     });
     Vm::start(&module, &Arc::default(), plugin, VmOptions::default()).unwrap()
 }
 
-/// The backend that a request was forwarded to, or the status it was answered with.
-fn outcome(vm: &mut Vm, number: u64) -> Result<String, Failed> {
+/// The backend that a request was forwarded to, as `forwarded` tells it, or the status it was
+/// answered with.
+fn outcome(
+    vm: &mut Vm,
+    number: u64,
+    forwarded: fn(&HeaderMap, u64) -> String,
+) -> Result<String, Failed> {
     let hostile = request(SEED, number);
     let mut stream = Box::new(Stream::new(hostile.headers));
     stream.info.source = hostile.source;
@@ -93,7 +108,7 @@ fn answered(reply: &LocalReply, number: u64) -> String {
 }
 
 /// A forged header never chooses the backend.
-fn forwarded(headers: &HeaderMap, number: u64) -> String {
+fn routed(headers: &HeaderMap, number: u64) -> String {
     let backends: Vec<_> = headers.values(b"x-gateway-backend").collect();
     let known = BACKENDS.iter().find(|name| backends == [name.as_bytes()]);
     let Some(backend) = known else {
@@ -103,18 +118,27 @@ fn forwarded(headers: &HeaderMap, number: u64) -> String {
     (*backend).to_owned()
 }
 
-#[test]
-fn any_request_is_answered_or_forwarded_and_memory_stays() {
+/// Nor the side of a canary.
+fn split(headers: &HeaderMap, number: u64) -> String {
+    let sides: Vec<_> = headers.values(b"x-gateway-canary").collect();
+    match sides[..] {
+        [b"stable"] => "stable".into(),
+        [b"canary"] => "canary".into(),
+        _ => panic!("request {number} goes to {sides:?}"),
+    }
+}
+
+/// All requests through a filter: how often each outcome came.
+fn outcomes(vm: &mut Vm, forwarded: fn(&HeaderMap, u64) -> String) -> BTreeMap<String, u64> {
     let requests = std::env::var("GWF_HOSTILE_REQUESTS");
     let requests = requests.map_or(REQUESTS, |count| count.parse().unwrap());
-    let mut vm = start();
     let mut outcomes = BTreeMap::<String, u64>::new();
     let mut memory = 0;
     for number in 0..requests {
         if number == WARM_UP {
             memory = vm.memory_size();
         }
-        let Ok(outcome) = outcome(&mut vm, number) else {
+        let Ok(outcome) = outcome(vm, number, forwarded) else {
             panic!("request {number}: {}", vm.failure().unwrap());
         };
         *outcomes.entry(outcome).or_default() += 1;
@@ -125,6 +149,12 @@ fn any_request_is_answered_or_forwarded_and_memory_stays() {
         memory,
         "memory grew after {WARM_UP} requests"
     );
+    outcomes
+}
+
+#[test]
+fn any_request_is_answered_or_forwarded_and_memory_stays() {
+    let outcomes = outcomes(&mut start(modules::ROUTE_MATCH, CONFIG), routed);
     for expected in BACKENDS
         .into_iter()
         .chain(["200", "308", "404", "418", "500"])
@@ -134,4 +164,11 @@ fn any_request_is_answered_or_forwarded_and_memory_stays() {
             "never {expected}: {outcomes:?}"
         );
     }
+}
+
+#[test]
+fn any_request_is_split_and_memory_stays() {
+    let outcomes = outcomes(&mut start(modules::CANARY, CANARY), split);
+    let sides: Vec<_> = outcomes.keys().collect();
+    assert_eq!(sides, ["canary", "stable"]);
 }

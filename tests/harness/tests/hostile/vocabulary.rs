@@ -89,6 +89,7 @@ pub const NAMES: &[&str] = &[
     "x-gateway-backend",
     "x-gateway-route",
     "x-gateway-host",
+    "x-gateway-canary",
     "X-Gateway-Backend",
     "te",
     "",
@@ -135,6 +136,7 @@ pub const PAIRS: &[(&str, &str)] = &[
     ("access-control-request-method", "PUT"),
     ("x-gateway-backend", "forged"),
     ("x-gateway-host", "forged"),
+    ("x-gateway-canary", "canary"),
 ];
 pub const CLAIMS: &[&str] = &[
     r#"{"tier": "gold"}"#,
