@@ -159,7 +159,12 @@ bench *arguments:
 bench-limits *arguments: ratelimit-tools
     cargo bench --package gwf --bench limiting -- {{ arguments }}
 
-# What a filter costs in a real Envoy: `just bench-envoy --only limit`
+# What a choice of the canary filter costs under wasmtime, and in memory
+[group('measure')]
+bench-canary *arguments:
+    cargo bench --package gwf --bench canary -- {{ arguments }}
+
+# What a filter costs in a real Envoy: `just bench-envoy --only canary`
 [group('measure')]
 bench-envoy *arguments:
     cargo bench --package gwf --bench envoy -- {{ arguments }}

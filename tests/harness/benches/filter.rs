@@ -6,12 +6,60 @@ use std::time::{Duration, Instant};
 use gwf::abi::{Deadline, EnvoyVersion, HeaderMap, Runtime};
 use gwf::chain::{FilterBench, Measured};
 
-use crate::measure::{Cell, Outcome, median};
+use crate::measure::{Cell, Outcome, Samples, budget, median};
 
 /// Requests under one clock; they are built before it starts, and dropped after it has stopped.
 const BATCH: usize = 50;
 /// Batches of one sample, of which the median counts.
 const BATCHES: usize = 20;
+/// Requests whose instructions are averaged.
+const COUNTED: usize = 1_000;
+/// Microseconds and hostcalls that a request may take.
+const BUDGET: (f64, f64) = (3.0, 4.0);
+
+/// What [`row`] gives.
+pub const COLUMNS: [&str; 8] = [
+    "with",
+    "µs",
+    "budget",
+    "above do-nothing",
+    "to do-nothing",
+    "fuel",
+    "hostcalls",
+    "budget",
+];
+
+/// The row of a filter: the samples of its time, and what it takes in `bench`, whose runtime counts
+/// instructions.
+pub fn row(
+    name: &str,
+    bench: &mut FilterBench,
+    headers: impl Fn(usize) -> HeaderMap,
+    refuses: bool,
+    samples: &Samples,
+    base: &Samples,
+) -> Outcome<[String; 8]> {
+    let (mut fuel, mut hostcalls) = (0, 0);
+    for number in 0..COUNTED {
+        let measured = request(bench, headers(number))?;
+        if measured.reply.is_some() != refuses {
+            return Err(format!("{name}: {:?}", measured.reply).into());
+        }
+        fuel += measured.fuel;
+        hostcalls = hostcalls.max(measured.hostcalls.iter().map(|(_, count)| count).sum());
+    }
+    let time = samples.median();
+    Ok([
+        name.into(),
+        format!("{time:.2}"),
+        budget(time, BUDGET.0, ""),
+        format!("{:.2}", samples.above(base)),
+        format!("{:.2}", samples.ratio_to(base)),
+        (fuel / COUNTED as u64).to_string(),
+        hostcalls.to_string(),
+        budget(hostcalls.into(), BUDGET.1, ""),
+    ])
+}
 
 fn runtime(deadline: Deadline) -> Outcome<Runtime> {
     Runtime::new(EnvoyVersion::default(), deadline)

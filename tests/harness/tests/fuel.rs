@@ -9,6 +9,9 @@
 )]
 
 #[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../benches/canaries.rs"]
+mod canaries;
+#[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../benches/limits.rs"]
 mod limits;
 #[allow(dead_code, reason = "each target uses a part of it")]
@@ -17,9 +20,10 @@ mod workload;
 
 use std::path::Path;
 
+use canaries::Canary;
 use gwf::abi::{Deadline, EnvoyVersion, HeaderMap, Runtime};
 use gwf::chain::FilterBench;
-use gwf::modules::{DO_NOTHING, RATE_LIMIT, ROUTE_MATCH};
+use gwf::modules::{CANARY, DO_NOTHING, RATE_LIMIT, ROUTE_MATCH};
 use limits::Limits;
 use workload::Shape;
 
@@ -29,6 +33,8 @@ const DO_NOTHING_FUEL: u64 = 971;
 const ROUTE_MATCH_FUEL: u64 = 15_657;
 /// Fuel of a request that a tier table allows in `rate-limit`.
 const RATE_LIMIT_FUEL: u64 = 10_931;
+/// Fuel of a request that `canary` splits by a header.
+const CANARY_FUEL: u64 = 9_437;
 /// How far from these a request may be, in per cent.
 const TOLERANCE: u64 = 3;
 
@@ -119,4 +125,20 @@ fn a_limit_per_tier_and_client_takes_four_hostcalls() {
         ]
     );
     assert_fuel("RATE_LIMIT_FUEL", RATE_LIMIT_FUEL, fuel);
+}
+
+#[test]
+fn a_sticky_choice_takes_three_hostcalls() {
+    let configuration = Canary::Sticky.configuration("x-gateway-canary");
+    let request = |client| Canary::Sticky.request(client);
+    let (fuel, hostcalls) = measure(CANARY, &configuration, request);
+    assert_eq!(
+        hostcalls,
+        [
+            ("proxy_call_foreign_function", 1),
+            ("proxy_get_header_map_pairs", 1),
+            ("proxy_replace_header_map_value", 1),
+        ]
+    );
+    assert_fuel("CANARY_FUEL", CANARY_FUEL, fuel);
 }

@@ -262,6 +262,14 @@ fn modules_export_the_callbacks_that_they_have_and_no_other() {
     ];
     for (path, more) in [
         (modules::ROUTE_MATCH, &["proxy_on_response_headers"][..]),
+        (
+            modules::CANARY,
+            &[
+                "proxy_on_response_headers",
+                "proxy_on_response_trailers",
+                "proxy_on_tick",
+            ],
+        ),
         (modules::DO_NOTHING, &[]),
     ] {
         let module = wasmtime::Module::from_file(&wasmtime::Engine::default(), path).unwrap();
@@ -291,7 +299,7 @@ fn modules_import_only_what_every_envoy_offers() {
         "fd_prestat_get",
         "fd_prestat_dir_name",
     ];
-    for path in [modules::ROUTE_MATCH, modules::DO_NOTHING] {
+    for path in [modules::ROUTE_MATCH, modules::CANARY, modules::DO_NOTHING] {
         let module = wasmtime::Module::from_file(&wasmtime::Engine::default(), path).unwrap();
         for import in module.imports() {
             let (from, name) = (import.module(), import.name());

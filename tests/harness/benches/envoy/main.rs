@@ -9,6 +9,9 @@
 //! anew once, by the router behind them. So the row of a single filter has the re-match in it, and a
 //! tenth of ten has a tenth of it.
 
+#[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../canaries.rs"]
+mod canaries;
 mod limited;
 #[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../limits.rs"]
@@ -16,6 +19,7 @@ mod limits;
 #[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../measure.rs"]
 mod measure;
+mod split;
 #[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../workload.rs"]
 mod workload;
@@ -140,6 +144,7 @@ fn subjects() -> Vec<Subject> {
         }
     }
     subjects.extend(limited::subjects());
+    subjects.extend(split::subjects());
     subjects.push(native("a random one", SHAPE, spread(10_000)));
     subjects.push(native("the last", SHAPE, vec![9_999]));
     subjects.push(native(

@@ -3,12 +3,10 @@
 use gwf::abi::{HeaderMap, Runtime};
 use gwf::modules::{DO_NOTHING, RATE_LIMIT};
 
-use crate::filter;
+use crate::filter::{self, COLUMNS, row};
 use crate::limits::{self, Limits};
-use crate::measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, print_table};
+use crate::measure::{Cell, Outcome, budget, interleaved, is_quick, print_table};
 
-/// Requests whose instructions are averaged.
-const COUNTED: usize = 1_000;
 /// A client's requests an hour, of which no run uses up so many.
 const PLENTY: u32 = 100_000_000;
 
@@ -49,30 +47,6 @@ impl Subject {
     fn request(&self, number: usize) -> HeaderMap {
         limits::request(number.wrapping_mul(7919) % self.clients)
     }
-
-    fn row(&self, counted: &Runtime, samples: &Samples, base: &Samples) -> Outcome<[String; 8]> {
-        let mut bench = self.load(counted)?;
-        let (mut fuel, mut hostcalls) = (0, 0);
-        for number in 0..COUNTED {
-            let measured = filter::request(&mut bench, self.request(number))?;
-            if measured.reply.is_some() != self.refuses {
-                return Err(format!("{}: {:?}", self.name, measured.reply).into());
-            }
-            fuel += measured.fuel;
-            hostcalls = hostcalls.max(measured.hostcalls.iter().map(|(_, count)| count).sum());
-        }
-        let time = samples.median();
-        Ok([
-            self.name.into(),
-            format!("{time:.2}"),
-            budget(time, 3.0, ""),
-            format!("{:.2}", samples.above(base)),
-            format!("{:.2}", samples.ratio_to(base)),
-            (fuel / COUNTED as u64).to_string(),
-            hostcalls.to_string(),
-            budget(hostcalls.into(), 4.0, ""),
-        ])
-    }
 }
 
 fn subjects() -> Vec<Subject> {
@@ -104,24 +78,24 @@ pub fn requests() -> Outcome<()> {
     }
     let samples = interleaved(if is_quick() { 3 } else { 41 }, &mut cells)?;
     let base = samples.first().cloned().unwrap_or_default();
-    let rows: Outcome<Vec<_>> = subjects
-        .iter()
-        .zip(&samples)
-        .map(|(subject, samples)| subject.row(&counted, samples, &base))
-        .collect();
+    let mut rows = Vec::with_capacity(subjects.len());
+    for (subject, samples) in subjects.iter().zip(&samples) {
+        let mut bench = subject.load(&counted)?;
+        let request = |number| subject.request(number);
+        let refuses = subject.refuses;
+        rows.push(row(
+            subject.name,
+            &mut bench,
+            request,
+            refuses,
+            samples,
+            &base,
+        )?);
+    }
     print_table(
         "One request through rate-limit, wasmtime (all callbacks, from creation to deletion)",
-        [
-            "limits",
-            "µs",
-            "budget",
-            "above do-nothing",
-            "to do-nothing",
-            "fuel",
-            "hostcalls",
-            "budget",
-        ],
-        &rows?,
+        COLUMNS,
+        &rows,
     );
     Ok(())
 }

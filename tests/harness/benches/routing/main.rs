@@ -1,6 +1,7 @@
 //! What routing costs: the SDK natively, and the compiled modules in the embedded host, side by
 //! side in one run. `cargo bench -p gwf --bench routing [-- --quick] [-- --requests N]`
 
+#[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../filter.rs"]
 mod filter;
 #[allow(dead_code, reason = "each target uses a part of it")]
