@@ -1,6 +1,7 @@
 //! A request's head, read once and borrowed.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::net::IpAddr;
 
 /// A borrowed header entry: name in lower case, value as bytes.
@@ -16,8 +17,10 @@ pub struct RequestHead<'a> {
     method: &'a [u8],
     authority: &'a [u8],
     scheme: &'a [u8],
-    path: &'a [u8],
-    query: Option<&'a [u8]>,
+    /// `:path` with its query; most requests are decided on without taking it apart.
+    target: &'a [u8],
+    /// Where its path ends, once somebody asked.
+    path_end: Cell<Option<usize>>,
     /// Address of the client; read only where a match asks for it.
     pub source: Option<IpAddr>,
 }
@@ -43,7 +46,7 @@ impl<'a> RequestHead<'a> {
                 b":method" => head.method = value,
                 b":authority" => head.authority = value,
                 b":scheme" => head.scheme = value,
-                b":path" => (head.path, head.query) = split_path(value),
+                b":path" => head.target = value,
                 _ => {}
             }
         }
@@ -75,12 +78,23 @@ impl<'a> RequestHead<'a> {
 
     /// `:path` without its query.
     pub fn path(&self) -> &'a [u8] {
-        self.path
+        self.target.get(..self.path_end()).unwrap_or(self.target)
     }
 
     /// What follows the `?` of `:path`.
     pub fn query(&self) -> Option<&'a [u8]> {
-        self.query
+        let query = self.target.get(self.path_end()..)?.strip_prefix(b"?")?;
+        Some(split_once(query, b'#').map_or(query, |(query, _)| query))
+    }
+
+    fn path_end(&self) -> usize {
+        let is_end = |byte: &u8| matches!(byte, b'?' | b'#');
+        let end = self.path_end.get().unwrap_or_else(|| {
+            let end = self.target.iter().position(is_end);
+            end.unwrap_or(self.target.len())
+        });
+        self.path_end.set(Some(end));
+        end
     }
 
     /// The host to match: `:authority` in lower case, without its port and a final dot.
@@ -126,7 +140,7 @@ impl<'a> RequestHead<'a> {
     /// The first value of a query parameter, undecoded, as Envoy compares it. A parameter without
     /// `=` has the empty value.
     pub fn query_param(&self, name: &[u8]) -> Option<&'a [u8]> {
-        self.query?.split(|&byte| byte == b'&').find_map(|pair| {
+        self.query()?.split(|&byte| byte == b'&').find_map(|pair| {
             let (key, value) = split_once(pair, b'=').unwrap_or((pair, b""));
             (key == name).then_some(value)
         })
@@ -153,17 +167,6 @@ impl<'a> RequestHead<'a> {
             .eq_ignore_ascii_case(b"bearer")
             .then(|| token.trim_ascii())
     }
-}
-
-fn split_path(value: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let mark = value.iter().position(|&byte| byte == b'?' || byte == b'#');
-    let Some((path, rest)) = mark.and_then(|at| value.split_at_checked(at)) else {
-        return (value, None);
-    };
-    let query = rest
-        .strip_prefix(b"?")
-        .map(|query| split_once(query, b'#').map_or(query, |(query, _)| query));
-    (path, query)
 }
 
 fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {

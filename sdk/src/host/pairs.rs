@@ -38,31 +38,25 @@ impl Pairs {
 
     /// The entries. Bytes that break off give the entries before that.
     pub fn iter(&self) -> impl Iterator<Item = HeaderRef<'_>> {
-        let count = self.number(0).unwrap_or(0);
-        let sizes_end = count.saturating_mul(8).saturating_add(4);
-        let sizes = self
-            .0
-            .get(4..sizes_end.min(self.0.len()))
-            .unwrap_or_default();
-        let mut data = self.0.get(sizes_end..).unwrap_or_default();
-        sizes.chunks_exact(8).map_while(move |sizes| {
-            let (name_size, value_size) = sizes.split_first_chunk::<4>()?;
-            let (name, rest) = split_entry(data, *name_size)?;
-            let (value, rest) = split_entry(rest, value_size.try_into().ok()?)?;
-            data = rest;
+        let (count, rest) = self.0.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
+        let sizes_end = size(*count).saturating_mul(8);
+        let (sizes, mut data) = rest.split_at_checked(sizes_end).unwrap_or((rest, &[]));
+        let (sizes, _) = sizes.as_chunks::<8>();
+        sizes.iter().map_while(move |&[a, b, c, d, e, f, g, h]| {
+            let (name, value);
+            (name, data) = split_entry(data, size([a, b, c, d]))?;
+            (value, data) = split_entry(data, size([e, f, g, h]))?;
             Some((name, value))
         })
     }
+}
 
-    fn number(&self, at: usize) -> Option<usize> {
-        let bytes = self.0.get(at..at.checked_add(4)?)?;
-        usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
-    }
+fn size(bytes: [u8; 4]) -> usize {
+    usize::try_from(u32::from_le_bytes(bytes)).unwrap_or(usize::MAX)
 }
 
 /// A name or value of a size, and what follows its NUL.
-fn split_entry(data: &[u8], size: [u8; 4]) -> Option<(&[u8], &[u8])> {
-    let size = usize::try_from(u32::from_le_bytes(size)).ok()?;
+fn split_entry(data: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
     let (entry, rest) = data.split_at_checked(size)?;
     // That the last NUL is there changes nothing, so its absence is no reason to lose the entry.
     Some((entry, rest.get(1..).unwrap_or_default()))

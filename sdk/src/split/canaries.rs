@@ -63,6 +63,7 @@ pub struct Chosen {
     backend: usize,
     /// Headers for the response: sessions and generated keys. `set-cookie` is added, others are set.
     pub headers: Vec<(String, String)>,
+    /// Its status is in the trailers; only if a guard wants to know.
     grpc: bool,
     started: Option<u64>,
     first_byte: Option<Duration>,
@@ -167,9 +168,10 @@ impl Canaries {
         head: &RequestHead,
         host: &dyn Host,
     ) -> Result<Outcome<'c>, HostError> {
-        let grpc = head
-            .values(b"content-type")
-            .any(|value| value.starts_with(b"application/grpc"));
+        let is_grpc = || {
+            let mut types = head.values(b"content-type");
+            types.any(|value| value.starts_with(b"application/grpc"))
+        };
         let choice = canary.choose(head, host)?;
         let named = choice.and_then(|choice| {
             let (name, _) = canary.backends.get(choice.backend)?;
@@ -179,7 +181,7 @@ impl Canaries {
             // "All traffic which matches this rule MUST receive a 500 status code"; for a GRPCRoute,
             // "MUST receive an UNAVAILABLE status".
             return Ok(Outcome::Reply(Reply {
-                grpc_status: (grpc || route.starts_with("grpcroute/")).then_some(14),
+                grpc_status: (is_grpc() || route.starts_with("grpcroute/")).then_some(14),
                 ..Reply::new(500)
             }));
         };
@@ -201,7 +203,7 @@ impl Canaries {
                 canary: at,
                 backend: choice.backend,
                 headers: choice.headers,
-                grpc,
+                grpc: canary.guard.is_some() && is_grpc(),
                 started: choice.now,
                 first_byte: None,
             },

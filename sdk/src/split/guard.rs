@@ -25,6 +25,8 @@ mod metrics;
 mod record;
 mod settings;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use self::counts::Counts;
 use self::metrics::GuardMetrics;

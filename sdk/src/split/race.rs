@@ -30,16 +30,11 @@ impl Salt {
         Salt(SipHasher13::new_with_keys(half(1), half(2)))
     }
 
-    /// The draw of a client whose key has several parts, of which some may be missing.
-    pub(super) fn draw<'k>(&self, parts: impl Iterator<Item = (usize, &'k [u8])>) -> Option<u64> {
-        parts.fold(None, |drawn: Option<u64>, (at, part)| {
-            let at = u64::try_from(at).unwrap_or(u64::MAX);
-            let hash = self.0.hash(part).wrapping_add(at.wrapping_mul(GOLDEN));
-            Some(match drawn {
-                None => mixed(hash),
-                Some(before) => mixed(before ^ hash),
-            })
-        })
+    /// The draw of a client whose key has this part at this position, and that of the parts before.
+    pub(super) fn draw(&self, before: Option<u64>, at: usize, part: &[u8]) -> u64 {
+        let at = u64::try_from(at).unwrap_or(u64::MAX);
+        let hash = self.0.hash(part).wrapping_add(at.wrapping_mul(GOLDEN));
+        mixed(before.unwrap_or(0) ^ hash)
     }
 }
 

@@ -43,25 +43,26 @@ impl Sticky {
 
     /// The draw of a client, who gets a key if it has none.
     pub(super) fn draw(&self, subject: &Subject, host: &dyn Host) -> Result<Drawn, HostError> {
-        let mut parts = Vec::with_capacity(self.keys.len());
+        let mut drawn = None;
         for (at, key) in self.keys.iter().enumerate() {
-            parts.extend(key.value(subject)?.map(|value| (at, value)));
+            if let Some(value) = key.value(subject)? {
+                drawn = Some(self.salt.draw(drawn, at, &value));
+            }
         }
-        let parts = parts.iter().map(|(at, value)| (*at, &**value));
-        if let Some(draw) = self.salt.draw(parts) {
+        if let Some(draw) = drawn {
             return Ok(Drawn::silent(draw));
         }
         let Some(cookie) = &self.cookie else {
             return Ok(Drawn::silent(host.draw()));
         };
-        let of = |value: &[u8]| self.salt.draw(std::iter::once((self.keys.len(), value)));
+        let of = |value: &[u8]| self.salt.draw(None, self.keys.len(), value);
         let held = subject.head.cookie(cookie.name().as_bytes());
-        if let Some(draw) = held.filter(|value| !value.is_empty()).and_then(of) {
+        if let Some(draw) = held.filter(|value| !value.is_empty()).map(of) {
             return Ok(Drawn::silent(draw));
         }
         let value = format!("{:016x}", host.draw());
         Ok(Drawn {
-            draw: of(value.as_bytes()).unwrap_or_default(),
+            draw: of(value.as_bytes()),
             set_cookie: Some(cookie.set(&value)),
         })
     }

@@ -102,3 +102,60 @@ impl Window {
 fn place(number: u64) -> usize {
     (number % BUCKETS as u64) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const BUCKET: u64 = 60_000_000_000;
+
+    proptest! {
+        /// Nothing younger than the window is missing, nothing older than 1.1 windows counts.
+        #[test]
+        fn a_window_forgets_neither_too_early_nor_too_late(
+            gaps in prop::collection::vec(0..3 * BUCKET, 1..200), begin in 0..u64::MAX / 2,
+        ) {
+            let mut window = Window::default();
+            let mut times = Vec::new();
+            let mut now = begin;
+            for gap in gaps {
+                now += gap;
+                times.push(now);
+                window.add(now / BUCKET, Counts::one(Variant::Canary, true, false));
+                let younger = |age: u64| times.iter().filter(|&&time| now - time < age).count() as u64;
+                let counted = window.until(now / BUCKET).fold(Counts::default(), Counts::plus);
+                prop_assert!(younger(10 * BUCKET) <= counted.canary.failures);
+                prop_assert!(counted.canary.failures <= younger(11 * BUCKET));
+            }
+        }
+
+        #[test]
+        fn the_newest_come_first(numbers in prop::collection::btree_set(0u64..30, 1..30)) {
+            let mut window = Window::default();
+            for &number in &numbers {
+                for _ in 0..=number {
+                    window.add(number, Counts::one(Variant::Stable, false, false));
+                }
+            }
+            let newest = *numbers.last().unwrap();
+            let expected: Vec<u64> = numbers.iter().rev().map(|number| number + 1).collect();
+            let held: Vec<u64> = window.until(newest).map(|counts| counts.stable.responses).collect();
+            let held: Vec<u64> = held.into_iter().filter(|responses| *responses > 0).collect();
+            let kept = expected.iter().filter(|number| **number + 10 > newest).count();
+            prop_assert_eq!(&held[..], &expected[..kept]);
+        }
+    }
+
+    #[test]
+    fn what_is_ahead_of_the_clock_does_not_count() {
+        let mut window = Window::default();
+        window.add(100, Counts::one(Variant::Canary, true, true));
+        assert_eq!(window.until(99).next(), None);
+        // Set back by 22 buckets: the place is taken.
+        window.add(78, Counts::one(Variant::Stable, false, true));
+        let held: Vec<Counts> = window.until(78).collect();
+        assert_eq!(held, [Counts::one(Variant::Stable, false, true)]);
+        assert_eq!(window.until(100).next(), None);
+    }
+}

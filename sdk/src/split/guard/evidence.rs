@@ -24,6 +24,9 @@
 //!
 //! Where stable gave no response, nothing can be worse than it: π is 1.
 
+#[cfg(test)]
+mod tests;
+
 use super::counts::{BUCKETS, Counts, Tally};
 
 /// How much worse the canary may be.

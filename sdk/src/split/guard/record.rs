@@ -98,3 +98,61 @@ fn phase_of(number: u64) -> Option<Phase> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn state() -> impl Strategy<Value = State> {
+        let bucket = prop::array::uniform7(any::<u64>()).prop_map(bucket_of);
+        let window = prop::collection::vec(bucket, BUCKETS);
+        let head = (0u64..5, any::<u64>(), any::<u64>());
+        (head, window).prop_map(|((phase, since, seen), buckets)| State {
+            phase: phase_of(phase).unwrap(),
+            since,
+            seen,
+            window: Window(buckets.try_into().unwrap()),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(state in state(), bucket: u64) {
+            let bytes = write(&state, bucket);
+            prop_assert_eq!(read(&bytes, bucket), state);
+            let anew = State { window: Window::default(), ..state };
+            prop_assert_eq!(read(&bytes, bucket ^ 1), anew);
+        }
+
+        #[test]
+        fn any_bytes_are_read(bytes: Vec<u8>) {
+            prop_assert_eq!(read(&bytes, 1), State::default());
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_is_absent() {
+        let state = State {
+            phase: Phase::BackedOff(Depth::Zero),
+            ..State::default()
+        };
+        let bytes = write(&state, 7);
+        assert_eq!(bytes.len(), 656);
+        assert_eq!(read(&bytes, 7), state);
+        let longer = [&bytes[..], &[0; 8]].concat();
+        let mut other_version = bytes.clone();
+        other_version[0] = 2;
+        let mut no_phase = bytes.clone();
+        no_phase[16] = 5;
+        for malformed in [
+            &bytes[..655],
+            &bytes[..648],
+            &longer,
+            &other_version,
+            &no_phase,
+        ] {
+            assert_eq!(read(malformed, 7), State::default());
+        }
+    }
+}

@@ -117,3 +117,84 @@ fn grpc_failures(statuses: Option<&[u8]>) -> Result<u32, InvalidConfig> {
     }
     Ok(bits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_allowed_is_refused_where_it_stands() {
+        for (json, path) in [
+            (r#"{"window": "999ms"}"#, "window"),
+            (r#"{"window": "ten"}"#, "window"),
+            (r#"{"minRequests": 0}"#, "minRequests"),
+            (r#"{"ratio": 0.99}"#, "ratio"),
+            (r#"{"floor": 1.0}"#, "floor"),
+            (r#"{"floor": -0.1}"#, "floor"),
+            (r#"{"significance": 0.0}"#, "significance"),
+            (r#"{"significance": 0.051}"#, "significance"),
+            (r#"{"grpcFailures": [14, 0]}"#, "grpcFailures[1]"),
+            (r#"{"grpcFailures": [17]}"#, "grpcFailures[0]"),
+            (r#"{"hold": "0s"}"#, "hold"),
+            (r#"{"trial": {"weight": 101}}"#, "trial.weight"),
+            (r#"{"trial": {"weight": 0}}"#, "trial.weight"),
+            (r#"{"trial": {"duration": ""}}"#, "trial.duration"),
+            (r#"{"latency": {"threshold": "0ms"}}"#, "latency.threshold"),
+            (
+                r#"{"latency": {"threshold": "1s", "ratio": 0}}"#,
+                "latency.ratio",
+            ),
+            (
+                r#"{"latency": {"threshold": "1s", "floor": 2}}"#,
+                "latency.floor",
+            ),
+        ] {
+            let spec: GuardSpec = serde_json::from_str(json).unwrap();
+            let refused = Settings::new(&spec, 100).unwrap_err();
+            assert_eq!(refused.path, path, "{json}: {refused}");
+        }
+        for number in [f64::NAN, f64::INFINITY] {
+            let ratio = GuardSpec {
+                ratio: Some(number),
+                ..GuardSpec::default()
+            };
+            assert_eq!(Settings::new(&ratio, 100).unwrap_err().path, "ratio");
+        }
+        for number in [f64::NAN, f64::INFINITY] {
+            let floor = GuardSpec {
+                floor: Some(number),
+                ..GuardSpec::default()
+            };
+            assert_eq!(Settings::new(&floor, 100).unwrap_err().path, "floor");
+        }
+        let significance = GuardSpec {
+            significance: Some(f64::NAN),
+            ..GuardSpec::default()
+        };
+        assert_eq!(
+            Settings::new(&significance, 100).unwrap_err().path,
+            "significance"
+        );
+    }
+
+    #[test]
+    fn the_extremes_are_allowed() {
+        let json = r#"{
+            "window": "1s", "minRequests": 1, "ratio": 1, "floor": 0, "significance": 0.05,
+            "grpcFailures": [1, 16], "hold": "1ms", "trial": {"weight": 7, "duration": "99999h"},
+            "latency": {"threshold": "1ms"}
+        }"#;
+        let settings = Settings::new(&serde_json::from_str(json).unwrap(), 7).unwrap();
+        assert_eq!(settings.bucket, 100_000_000);
+        assert_eq!(settings.trial, 1.0);
+        let failures: Vec<u8> = (0..=255)
+            .filter(|&status| settings.is_grpc_failure(status))
+            .collect();
+        assert_eq!(failures, [1, 16]);
+        let settings = Settings::new(&GuardSpec::default(), 100).unwrap();
+        let failures: Vec<u8> = (0..=255)
+            .filter(|&status| settings.is_grpc_failure(status))
+            .collect();
+        assert_eq!(failures, GRPC_FAILURES);
+    }
+}

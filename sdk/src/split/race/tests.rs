@@ -11,9 +11,7 @@ fn pick(draw: u64, weights: &[f64]) -> Option<usize> {
 }
 
 fn draw(salt: &str, client: u64) -> u64 {
-    let key = client.to_string();
-    let parts = [(0, key.as_bytes())];
-    Salt::new(salt.as_bytes()).draw(parts.into_iter()).unwrap()
+    Salt::new(salt.as_bytes()).draw(None, 0, client.to_string().as_bytes())
 }
 
 /// How far counts are from what is expected: Pearson's chi-square.
@@ -41,8 +39,7 @@ fn shares_are_those_of_the_weights() {
         let salt = Salt::new(b"shares");
         let mut counts = vec![0; weights.len()];
         for client in 0..1_000_000u32 {
-            let key = client.to_le_bytes();
-            let draw = salt.draw([(0, &key[..])].into_iter()).unwrap();
+            let draw = salt.draw(None, 0, &client.to_le_bytes());
             counts[pick(draw, weights).unwrap()] += 1;
         }
         let sum: f64 = weights.iter().sum();
@@ -143,11 +140,8 @@ fn draws_are_what_they_were() {
     assert_eq!(folded, 3030247051404537413);
     assert_eq!(name_hash("canary"), 6_672_806_224_119_086_679);
     assert_eq!(draw("checkout", 1), 17299257268897892565);
-    let both = [(0, &b"a"[..]), (2, b"b")];
     let salt = Salt::new(b"checkout");
-    assert_ne!(
-        salt.draw(both.into_iter()),
-        salt.draw([(0, &b"b"[..]), (2, b"a")].into_iter())
-    );
-    assert_eq!(salt.draw(std::iter::empty()), None);
+    let both = |first, second| salt.draw(Some(salt.draw(None, 0, first)), 1, second);
+    assert_ne!(both(b"a", b"b"), both(b"b", b"a"));
+    assert_ne!(salt.draw(None, 0, b"a"), salt.draw(None, 1, b"a"));
 }
