@@ -153,10 +153,14 @@ impl<'a> Runner<'a> {
         if let Some(by) = case.advance {
             hosts.advance(by);
         }
-        let opened = hosts
-            .0
-            .entry(case.gateway.clone())
-            .or_insert_with(|| (self.open)(scenario, &case.gateway));
+        let elapsed = hosts.elapsed;
+        let open = || {
+            let mut host = (self.open)(scenario, &case.gateway)?;
+            host.advance(elapsed);
+            Ok(host)
+        };
+        let opened = hosts.opened.entry(case.gateway.clone());
+        let opened = opened.or_insert_with(open);
         let answered = match opened {
             Ok(host) => run.case(case, host.as_mut()),
             Err(error) => Ok(Verdict::from(&*error)),
@@ -167,12 +171,17 @@ impl<'a> Runner<'a> {
 
 /// The hosts of a scenario, one for each Gateway; one that could not be opened is not tried again.
 #[derive(Default)]
-struct Hosts(BTreeMap<GatewayRef, Result<Box<dyn Host>, HostError>>);
+struct Hosts {
+    opened: BTreeMap<GatewayRef, Result<Box<dyn Host>, HostError>>,
+    /// Virtual time that has passed, for those that are opened later, too.
+    elapsed: Duration,
+}
 
 impl Hosts {
     /// Time passes for all of them.
     fn advance(&mut self, by: Duration) {
-        for host in self.0.values_mut().flatten() {
+        self.elapsed += by;
+        for host in self.opened.values_mut().flatten() {
             host.advance(by);
         }
     }

@@ -157,6 +157,7 @@ impl<'a> Run<'a> {
         let mut attempt = 1;
         loop {
             let answered = self.any_of(case, requests, host)?;
+            let answered = self.same_pod(requests, answered);
             if attempt == times || !answered.fits() {
                 return Ok(answered.judged((times > 1).then_some(attempt)));
             }
@@ -177,6 +178,7 @@ impl<'a> Run<'a> {
             let status = answered.answer.status;
             let got = format!("request {attempt}, status {status}");
             if self.is_awaited(until.awaited, &answered.answer) {
+                let answered = self.same_pod(requests, answered);
                 // Time passes on a real Envoy, and what is counted there runs on.
                 let other = until
                     .at
@@ -213,21 +215,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn any_of(
-        &mut self,
-        case: &Case,
-        requests: &Requests,
-        host: &mut dyn Host,
-    ) -> Result<Answered, HostError> {
-        let answered = self.alternatives(case, requests, host)?;
-        Ok(match &requests.same_pod {
-            Some(label) if answered.fits() => self.same_pod(label, answered),
-            _ => answered,
-        })
-    }
-
     /// The first request of a label says who answers all of them.
-    fn same_pod(&mut self, label: &str, answered: Answered) -> Answered {
+    fn same_pod(&mut self, requests: &Requests, answered: Answered) -> Answered {
+        let label = requests.same_pod.as_ref();
+        let Some(label) = label.filter(|_| answered.fits()) else {
+            return answered;
+        };
         let backends = &self.scenario.backends;
         let name = |seen: &Seen| {
             let backend = backends.behind(&seen.namespace, &seen.service);
@@ -238,7 +231,7 @@ impl<'a> Run<'a> {
         };
         let first = self
             .pods
-            .entry(label.to_owned())
+            .entry(label.clone())
             .or_insert_with(|| got.clone());
         if *first == got {
             return answered;
@@ -249,7 +242,7 @@ impl<'a> Run<'a> {
 
     /// Sends once and compares with each alternative; those with the first one's request
     /// share its answer. If none fits, the first is reported.
-    fn alternatives(
+    fn any_of(
         &mut self,
         case: &Case,
         requests: &Requests,

@@ -340,19 +340,26 @@ fn time_passes_before_the_request_of_the_step() {
             self.0 += u16::try_from(by.as_secs()).unwrap();
         }
     }
-    let steps = scenario(
-        "steps",
-        "- request: {path: /}\n  response: {statusCodes: [200]}\n\
+    let request = "request: {path: /}\n  response:";
+    let steps = format!(
+        "- {request} {{statusCodes: [200]}}\n\
          - advance: 1s\n\
-         - advance: 2s\n  request: {path: /}\n  response: {statusCodes: [203]}\n",
+         - advance: 2s\n  {request} {{statusCodes: [203]}}\n"
     );
-    let outcomes = |kind| {
+    // Of the first step, too, and for a Gateway that comes later.
+    let first = format!(
+        "- advance: 1s\n  {request} {{statusCodes: [201]}}\n\
+         - advance: 1s\n  gateway: {{namespace: n, name: other}}\n  {request} {{statusCodes: [202]}}\n"
+    );
+    let outcomes_of = |steps: &str, kind| {
         Runner::new(kind, |_, _| Ok(Box::new(Clock(200))))
-            .run(&steps)
+            .run(&scenario("steps", steps))
             .iter()
             .map(|outcome| shown(&outcome.verdict))
             .collect::<Vec<_>>()
     };
+    let outcomes = |kind| outcomes_of(&steps, kind);
+    assert_eq!(outcomes_of(&first, HostKind::Wasmtime), ["passed"; 2]);
     assert_eq!(outcomes(HostKind::Wasmtime), ["passed"; 3]);
     assert_eq!(
         outcomes(HostKind::Envoy),
@@ -381,6 +388,12 @@ fn requests_of_a_label_are_answered_by_one_backend() {
     );
     let verdict = run(&scenarios, &Script::new([from("a"), from("b")])).remove(0);
     assert_eq!(verdict, "failed at Some(2): samePod.x: n/a / n/b");
+
+    let until = "  eventually: {differentBackend: true, within: 3}\n";
+    let entries = format!("{PLAIN}{PLAIN}{until}  samePod: x\n{PLAIN}  samePod: x\n");
+    let script = Script::new(["a", "a", "b", "b"].map(from));
+    let verdicts = run(&scenario("steps", &entries), &script);
+    assert_eq!(verdicts, ["passed"; 3], "only the awaited one counts");
 }
 
 #[test]

@@ -86,14 +86,15 @@ fn what(entry: Entry, defaults: &Defaults<'_>) -> Result<What, Wrong> {
     {
         return Ok(What::Unjudged);
     }
-    if entry.advance.is_some() && entry.request.is_none() && entry.grpc.is_none() {
-        return Ok(What::Wait);
-    }
     if let Some(stated) = entry.weights {
         if entry.same_pod.is_some() {
             return wrong("samePod", "cannot be combined with weights");
         }
         return weights(stated, entry.backend_status).map(What::Weights);
+    }
+    let sends = entry.request.is_some() || entry.grpc.is_some() || entry.any_of.is_some();
+    if entry.advance.is_some() && !sends {
+        return Ok(What::Wait);
     }
     let until = until(&entry)?;
     let capture = entry

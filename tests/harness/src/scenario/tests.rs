@@ -339,11 +339,15 @@ fn a_service_is_known_by_its_selector() {
 }
 
 const STEP: &str = "request: {path: /}\n  response: {statusCodes: [200]}\n";
+const ALTERNATIVE: &str = "request: {path: /}, response: {statusCodes: [200]}";
+const WEIGHTS: &str = "request: {path: /}, response: {statusCodes: [200]}, namespace: n, requests: 1, \
+                       expected: {a: 1}, tolerance: 0";
 
 #[test]
 fn time_passes_in_steps_and_later_steps_need_it_virtual() {
     let scenario = loaded(&steps(&format!(
-        "- {STEP}- advance: 30s\n- {STEP}- advance: 1m500ms\n  {STEP}"
+        "- {STEP}- advance: 30s\n- {STEP}- advance: 1m500ms\n  {STEP}\
+         - advance: 1s\n  weights: {{{WEIGHTS}}}\n- advance: 1s\n  anyOf: [{{{ALTERNATIVE}}}]\n"
     )));
     let seen: Vec<_> = scenario
         .cases
@@ -354,6 +358,7 @@ fn time_passes_in_steps_and_later_steps_need_it_virtual() {
         })
         .collect();
     let half_a_minute = Some(Duration::from_secs(30));
+    let second = Some(Duration::from_secs(1));
     let longer = Some(Duration::from_millis(60_500));
     assert_eq!(
         seen,
@@ -362,6 +367,8 @@ fn time_passes_in_steps_and_later_steps_need_it_virtual() {
             (half_a_minute, true, true),
             (None, false, true),
             (longer, false, true),
+            (second, false, true),
+            (second, false, true),
         ]
     );
 }
