@@ -22,8 +22,8 @@ pub enum Canary {
     Ramp,
     /// By its key, with a guard that counts failures and slow responses.
     Guard,
-    /// By a session that it has.
-    Session,
+    /// By chance, and a session begins.
+    NewSession,
     /// By its key, among so many backends.
     Backends(usize),
 }
@@ -47,7 +47,7 @@ impl Canary {
             Canary::Guard => {
                 json!({"sticky": sticky, "guard": {"latency": {"threshold": "1s"}}})
             }
-            Canary::Session => {
+            Canary::NewSession => {
                 json!({"sessionPersistence": {"sessionName": COOKIE, "type": "Header"}})
             }
             Canary::Backends(count) => {
@@ -69,13 +69,9 @@ impl Canary {
     /// A request of that client.
     pub fn request(self, client: usize) -> HeaderMap {
         let mut headers = limits::request(client);
-        match self {
-            Canary::Cookie => {
-                let cookie = format!("lang=en; {COOKIE}={client:016x}; theme=dark");
-                headers.add(b"cookie", cookie.as_bytes());
-            }
-            Canary::Session => headers.add(COOKIE.as_bytes(), format!("{client:016x}").as_bytes()),
-            _ => {}
+        if self == Canary::Cookie {
+            let cookie = format!("lang=en; {COOKIE}={client:016x}; theme=dark");
+            headers.add(b"cookie", cookie.as_bytes());
         }
         headers
     }

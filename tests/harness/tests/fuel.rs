@@ -32,9 +32,9 @@ const DO_NOTHING_FUEL: u64 = 971;
 /// Fuel of a request through `route-match`, at 10 and at 1,000 routes alike.
 const ROUTE_MATCH_FUEL: u64 = 15_657;
 /// Fuel of a request that a tier table allows in `rate-limit`.
-const RATE_LIMIT_FUEL: u64 = 10_931;
+const RATE_LIMIT_FUEL: u64 = 10_116;
 /// Fuel of a request that `canary` splits by a header.
-const CANARY_FUEL: u64 = 9_437;
+const CANARY_FUEL: u64 = 8_138;
 /// How far from these a request may be, in per cent.
 const TOLERANCE: u64 = 3;
 

@@ -55,7 +55,7 @@ fn subjects() -> Vec<Subject> {
         subject("sticky by header", Some(Canary::Sticky)),
         subject("sticky by cookie", Some(Canary::Cookie)),
         subject("a new cookie", Some(Canary::NewCookie)),
-        subject("a session", Some(Canary::Session)),
+        subject("a new session", Some(Canary::NewSession)),
         subject("sticky, 1 override", Some(Canary::Overrides(1))),
         subject("sticky, 10 overrides", Some(Canary::Overrides(10))),
         subject("sticky, a linear ramp", Some(Canary::Ramp)),
