@@ -9,12 +9,14 @@
 mod attach;
 mod backend;
 mod bundle;
+mod canary;
 mod convert;
 mod extension;
 mod limits;
 mod manifest;
 mod problem;
 mod report;
+mod target;
 mod validate;
 
 pub use bundle::{Backend, Bundle, GatewayBundle, ListenerInfo, NativeRule, bundle};

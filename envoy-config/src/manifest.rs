@@ -15,7 +15,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Service};
 pub(crate) use kinds::{ENVOY_GATEWAY, GATEWAY_API, ObjectKind};
 use miette::NamedSource;
 use model::{GatewaySpec, GrantSpec, ListenerSetSpec, Object, Route};
-use policy::{ClientSettings, LimitExtension, Policy, TrafficSettings};
+use policy::{ClientSettings, Extensions, Policy, TrafficSettings};
 use route_filter::HTTPRouteFilterSpec;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub struct Manifests {
     pub(crate) route_filters: Named<HTTPRouteFilterSpec>,
     pub(crate) traffic_policies: Vec<Object<Policy<TrafficSettings>>>,
     pub(crate) client_policies: Vec<Object<Policy<ClientSettings>>>,
-    pub(crate) extension_policies: Vec<Object<Policy<LimitExtension>>>,
+    pub(crate) extension_policies: Vec<Object<Policy<Extensions>>>,
     pub(crate) services: Named<Service>,
     pub(crate) config_maps: Named<ConfigMap>,
     pub(crate) namespaces: BTreeMap<String, Labels>,

@@ -3,6 +3,7 @@
 
 mod attachment;
 mod backends;
+mod canary;
 mod limits;
 mod listeners;
 mod loading;
