@@ -152,6 +152,10 @@ fn report_unused(manifests: &Manifests, report: &mut Report) {
                 let message = "not used yet".to_owned();
                 report.ignore(document, "", Severity::Note, message);
             }
+            ObjectKind::Ingress => {
+                let message = "not served here: `gwf migrate` writes HTTPRoutes for it".to_owned();
+                report.ignore(document, "", Severity::Note, message);
+            }
             ObjectKind::BackendTrafficPolicy
             | ObjectKind::ClientTrafficPolicy
             | ObjectKind::EnvoyExtensionPolicy => {

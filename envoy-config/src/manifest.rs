@@ -12,6 +12,7 @@ pub use document::Document;
 
 use crate::problem::{LoadErrors, Problem, Source};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::networking::v1::Ingress;
 pub(crate) use kinds::{ENVOY_GATEWAY, GATEWAY_API, ObjectKind};
 use miette::NamedSource;
 use model::{GatewaySpec, GrantSpec, ListenerSetSpec, Object, Route};
@@ -39,6 +40,7 @@ pub struct Manifests {
     pub(crate) traffic_policies: Vec<Object<Policy<TrafficSettings>>>,
     pub(crate) client_policies: Vec<Object<Policy<ClientSettings>>>,
     pub(crate) extension_policies: Vec<Object<Policy<Extensions>>>,
+    pub(crate) ingresses: Vec<Object<Ingress>>,
     pub(crate) services: Named<Service>,
     pub(crate) config_maps: Named<ConfigMap>,
     pub(crate) namespaces: BTreeMap<String, Labels>,
@@ -118,6 +120,7 @@ impl Manifests {
             ObjectKind::EnvoyExtensionPolicy => {
                 self.extension_policies.push(policy::extension(&document)?);
             }
+            ObjectKind::Ingress => self.ingresses.push(Object::read(&document, "")?),
             ObjectKind::Service => {
                 self.services
                     .insert(full_name, Object::read(&document, "")?);

@@ -7,6 +7,7 @@ mod canary;
 mod limits;
 mod listeners;
 mod loading;
+mod migration;
 mod rules;
 
 use gateway_bundle::{Bundle, GatewayBundle, Manifests, bundle};
