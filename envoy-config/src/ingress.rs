@@ -112,6 +112,7 @@ pub fn migrate(manifests: &Manifests, gateway: &GatewayName) -> Migration {
         }
         ingresses.push(canary);
     }
+    shared_upstreams(&mains, &mut remarks);
     let objects = write::objects(&mains, &ingresses, gateway);
     remarks
         .entries
@@ -170,4 +171,28 @@ fn pair(
         backend: location.backend.clone(),
     });
     Ok(())
+}
+
+/// ingress-nginx gives a canary to a Service, and so to all paths that lead there
+/// (`mergeAlternativeBackend` in its `internal/ingress/controller/controller.go`); here it is for the
+/// paths that it names.
+fn shared_upstreams(mains: &[Main], remarks: &mut Report) {
+    let rules = || {
+        mains
+            .iter()
+            .flat_map(|main| main.rules.iter().map(move |rule| (main, rule)))
+    };
+    for (main, rule) in rules().filter(|(_, rule)| rule.canary.is_none()) {
+        let split = rules().any(|(other, one)| {
+            one.canary.is_some()
+                && one.location.backend == rule.location.backend
+                && other.document.namespace() == main.document.namespace()
+        });
+        if split {
+            let message = "without the canary that another path to this Service has; \
+                           ingress-nginx has it for all of them";
+            let (document, path) = (main.document, &rule.location.path);
+            remarks.ignore(document, path, Severity::Warning, message.to_owned());
+        }
+    }
 }

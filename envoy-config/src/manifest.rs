@@ -46,8 +46,8 @@ pub struct Manifests {
     pub(crate) namespaces: BTreeMap<String, Labels>,
 }
 
-/// Reads YAML manifests, each file with any number of documents. Objects without a namespace are
-/// in `default`.
+/// Reads YAML manifests, each file with any number of documents; of a List, its items. Objects
+/// without a namespace are in `default`.
 ///
 /// # Errors
 /// Every file that cannot be read or is not YAML, and every object that an API server would not
@@ -154,6 +154,7 @@ impl Loader {
         match yaml::parse(&source) {
             Ok(documents) => documents
                 .into_iter()
+                .flat_map(yaml::YamlDocument::objects)
                 .for_each(|yaml| self.document(&source, yaml)),
             Err(problem) => self.problems.push(*problem),
         }

@@ -8,8 +8,8 @@ use crate::{canary, extension};
 use gateway_filter_sdk::route::spec::{Metadata, RouteSpec};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The route, once for all listeners on which the same rules are `refused`. Of the rules on which the canary
-/// filter has `decided` no backend is chosen.
+/// The route, once for all listeners on which the same rules are `refused`. Of the rules that are
+/// `decided` by the canary filter no backend is chosen here.
 pub(super) fn specs(
     attachment: &Attachment,
     listeners: &[Listener],

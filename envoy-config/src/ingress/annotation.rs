@@ -60,10 +60,10 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The annotation, if it is there and not empty.
+    /// The annotation without space around, if it is there and not empty.
     fn text(&self, name: &str) -> Option<&'a str> {
         let annotations = self.document.metadata().annotations.as_ref()?;
-        let text = annotations.get(&format!("{PREFIX}{name}"))?;
+        let text = annotations.get(&format!("{PREFIX}{name}"))?.trim();
         (!text.is_empty()).then_some(text)
     }
 

@@ -236,6 +236,37 @@ fn a_canary_needs_one_main_ingress_of_its_own() {
 }
 
 #[test]
+fn a_path_that_shares_the_service_of_another_with_a_canary_is_named() {
+    let both = one_path("v1").replace("paths: [", &format!("paths: [{}, ", path("/a", "v1")));
+    let migration = migrated(&[
+        &ingress("main", "", &both),
+        &ingress("next", "canary: 'true'", &one_path("v2")),
+    ]);
+    let expected = "in.yaml:4: Ingress shop/main: without the canary that another path to this Service has; \
+                    ingress-nginx has it for all of them";
+    assert_eq!(remarks(&migration), [expected]);
+    assert_eq!(read_back(&migration).canary.unwrap().canaries.len(), 1);
+}
+
+#[test]
+fn a_list_as_kubectl_prints_it_is_its_items() {
+    let list = "apiVersion: v1\nkind: List\nmetadata: {resourceVersion: ''}\nitems:\n\
+                - {apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: main, namespace: shop},\n   \
+                   spec: {rules: [{host: a.example, http: {paths: [{path: /, pathType: Prefix, backend: {resource: {kind: Bucket, name: b}}}]}}]}}\n\
+                - {apiVersion: v1, kind: Service, metadata: {name: v1}}\n";
+    let migration = migrated(&[list]);
+    assert_eq!(
+        remarks(&migration),
+        ["in.yaml:6: Ingress shop/main: not carried over: a backend of kind Bucket"]
+    );
+    let error = Manifests::parse("in.yaml", &list.replace("kind: Service, ", "")).unwrap_err();
+    assert_eq!(
+        error.problems[0].to_string(),
+        "in.yaml:7:3: kind is missing"
+    );
+}
+
+#[test]
 fn paths_keep_their_kind_and_ports_their_number() {
     let paths = "{path: /a, pathType: Exact, backend: {service: {name: v1, port: {name: web}}}}, \
                  {pathType: ImplementationSpecific, backend: {service: {name: v1, port: {name: admin}}}}";
