@@ -51,7 +51,7 @@ impl fmt::Display for Migration {
     }
 }
 
-/// The Gateway that the routes are attached to. As text it is `<namespace>/<name>`.
+/// The Gateway that the routes are attached to, parsed from `<namespace>/<name>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GatewayName {
     /// Its namespace.
