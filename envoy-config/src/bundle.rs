@@ -1,18 +1,18 @@
 //! Manifests to the configurations of the filters, per Gateway.
 
+mod route;
+
 use crate::attach::{self, Attachment, Listener, Protocol};
+use crate::canary::{Canaries, GatewayCanaries, Served};
 use crate::convert::{Converted, convert};
-use crate::extension;
 use crate::limits::{GatewayLimits, Limits};
 use crate::manifest::model::{GatewaySpec, Object, Route};
 use crate::manifest::{Document, Manifests, ObjectKind, policy};
 use crate::report::{Report, Severity};
 use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
-use gateway_filter_sdk::route::spec::{
-    ListenerSpec, Metadata, RouteKind, RouteMatchSpec, RouteSpec, RuleSpec,
-};
+use gateway_filter_sdk::route::spec::{ListenerSpec, RouteKind, RouteMatchSpec, RuleSpec};
 use gateway_filter_sdk::split::spec::CanaryFilterSpec;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 /// What the manifests come to.
 #[derive(Debug, Clone)]
@@ -93,7 +93,8 @@ pub struct NativeRule {
     pub name: String,
     /// Index of the rule.
     pub rule: usize,
-    /// `RequestMirror`, `timeouts`, `retry`, `sessionPersistence`, `credentialInjection`.
+    /// `RequestMirror`, `timeouts`, `retry`, `credentialInjection`; `sessionPersistence` of a rule that
+    /// the canary filter does not decide on.
     pub features: Vec<&'static str>,
 }
 
@@ -128,13 +129,16 @@ pub fn bundle(manifests: &Manifests) -> Bundle {
             .or_insert_with(|| convert(manifests, route, &mut report));
     }
     let mut limits = Limits::attach(manifests, &mut report);
+    let mut canaries = Canaries::check(manifests, &mut report);
     let gateways = attached
         .iter()
         .map(|(gateway, listeners, routes)| {
-            gateway_bundle(gateway, listeners, routes, &converted, &mut limits)
+            let policies = (&mut limits, &mut canaries);
+            gateway_bundle(gateway, listeners, routes, &converted, policies)
         })
         .collect();
     limits.finish(&mut report);
+    canaries.finish(&mut report);
     report
         .entries
         .sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
@@ -146,6 +150,10 @@ fn report_unused(manifests: &Manifests, report: &mut Report) {
         match document.object_kind() {
             ObjectKind::Kept => {
                 let message = "not used yet".to_owned();
+                report.ignore(document, "", Severity::Note, message);
+            }
+            ObjectKind::Ingress => {
+                let message = "not served here: `gwf migrate` writes HTTPRoutes for it".to_owned();
                 report.ignore(document, "", Severity::Note, message);
             }
             ObjectKind::BackendTrafficPolicy
@@ -170,7 +178,7 @@ fn gateway_bundle(
     listeners: &[Listener],
     routes: &[Attachment],
     converted: &HashMap<*const Object<Route>, Converted>,
-    limits: &mut Limits,
+    (limits, canaries): (&mut Limits, &mut Canaries),
 ) -> GatewayBundle {
     let routes: Vec<(&Attachment, &Converted)> = routes
         .iter()
@@ -181,12 +189,25 @@ fn gateway_bundle(
         .map(|(attachment, converted)| (*attachment, converted.spec.rules.as_slice()))
         .collect();
     let GatewayLimits { filter, refused } = limits.of_gateway(gateway, listeners, &rules);
+    let served = Served {
+        gateway: &gateway.document,
+        listeners,
+        routes: &routes,
+        refused: &refused,
+    };
+    let GatewayCanaries {
+        filter: canary,
+        decided,
+    } = canaries.of_gateway(limits, &served);
     let mut specs = Vec::new();
     let mut backends: BTreeMap<String, Backend> = BTreeMap::new();
     let mut native = Vec::new();
     for (index, (attachment, converted)) in routes.into_iter().enumerate() {
         let refused = |listener| refused.get(&(index, listener)).cloned().unwrap_or_default();
-        specs.extend(route_specs(attachment, listeners, converted, refused));
+        let decided = |rule| decided.contains(&(index, rule));
+        specs.extend(route::specs(
+            attachment, listeners, converted, refused, decided,
+        ));
         for resolved in &converted.backends {
             let id = format!(
                 "{}/{}:{}",
@@ -201,7 +222,7 @@ fn gateway_bundle(
             });
             backend.http2 |= resolved.http2;
         }
-        native.extend(native_rules(attachment.route, converted));
+        native.extend(route::native(attachment.route, converted, decided));
     }
     let listeners: Vec<ListenerInfo> = listeners
         .iter()
@@ -216,7 +237,7 @@ fn gateway_bundle(
             routes: specs,
         },
         rate_limit: filter,
-        canary: None,
+        canary,
         listeners,
         backends: backends.into_values().collect(),
         native,
@@ -244,52 +265,4 @@ fn listener_spec(listener: &ListenerInfo) -> ListenerSpec {
         protocol: Some(listener.protocol.clone()),
         hostname: listener.hostname.clone(),
     }
-}
-
-/// The route, once for all listeners on which the same rules are `refused`.
-fn route_specs(
-    attachment: &Attachment,
-    listeners: &[Listener],
-    converted: &Converted,
-    refused: impl Fn(usize) -> BTreeSet<usize>,
-) -> Vec<RouteSpec> {
-    let mut parts: BTreeMap<BTreeSet<usize>, Vec<String>> = BTreeMap::new();
-    for index in &attachment.listeners {
-        if let Some(listener) = listeners.get(*index) {
-            let names = parts.entry(refused(*index)).or_default();
-            names.push(listener.name.clone());
-        }
-    }
-    let document = &attachment.route.document;
-    let part = |(refused, names): (BTreeSet<usize>, Vec<String>)| {
-        let mut spec = converted.spec.clone();
-        for (index, rule) in spec.rules.iter_mut().enumerate() {
-            if refused.contains(&index) {
-                *rule = extension::refusing(std::mem::take(rule));
-            }
-        }
-        RouteSpec {
-            api_version: None,
-            kind: attachment.route.value.kind,
-            metadata: Metadata {
-                namespace: document.namespace().to_owned(),
-                name: document.name().to_owned(),
-                creation_timestamp: document.creation_timestamp(),
-            },
-            listeners: Some(names),
-            spec,
-        }
-    };
-    parts.into_iter().map(part).collect()
-}
-
-fn native_rules(route: &Object<Route>, converted: &Converted) -> Vec<NativeRule> {
-    let rule = |(rule, features): &(usize, Vec<&'static str>)| NativeRule {
-        kind: route.value.kind,
-        namespace: route.document.namespace().to_owned(),
-        name: route.document.name().to_owned(),
-        rule: *rule,
-        features: features.clone(),
-    };
-    converted.native.iter().map(rule).collect()
 }

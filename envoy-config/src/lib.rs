@@ -3,21 +3,26 @@
 //! [`load`] reads manifests and refuses what an API server would refuse, with the line of each
 //! mistake. [`bundle`] then does what the control plane does between the API and the proxy: which
 //! routes attach to which listeners, which backends they may use, what each filter means. What is
-//! not accepted is in the [`Report`], under the condition that Kubernetes would show.
+//! not accepted is in the [`Report`], under the condition that Kubernetes would show. [`migrate`] writes
+//! Gateway API manifests for Ingress objects.
 #![warn(missing_docs)]
 
 mod attach;
 mod backend;
 mod bundle;
+mod canary;
 mod convert;
 mod extension;
+mod ingress;
 mod limits;
 mod manifest;
 mod problem;
 mod report;
+mod target;
 mod validate;
 
 pub use bundle::{Backend, Bundle, GatewayBundle, ListenerInfo, NativeRule, bundle};
+pub use ingress::{GatewayName, InvalidGatewayName, MigratedObject, Migration, migrate};
 pub use manifest::{Document, Manifests, load};
 pub use problem::{LoadErrors, Position, Problem};
 pub use report::{Condition, Entry, Report, Severity};

@@ -6,28 +6,27 @@
 
 mod emit;
 mod merge;
-mod target;
 mod validate;
 
 use crate::attach::{Attachment, Listener};
 use crate::manifest::model::{GatewaySpec, Object};
-use crate::manifest::policy::{ClientSettings, Policy, TrafficSettings};
+use crate::manifest::policy::{ClientSettings, Extensions, Policy, TrafficSettings};
 use crate::manifest::{Document, Manifests};
 use crate::report::{Condition, Report, Severity};
+use crate::target::{self, Attached, Scope};
 use gateway_filter_sdk::limit::spec::RateLimitSpec;
 use gateway_filter_sdk::route::spec::RuleSpec;
 use std::collections::{BTreeMap, BTreeSet};
-use target::{Attached, Scope};
 use validate::Remark;
 
 pub(crate) use emit::GatewayLimits;
 
 /// The BackendTrafficPolicy that applies, and the one that it is merged into.
-type Traffic = (usize, Option<usize>);
+pub(crate) type Traffic = (usize, Option<usize>);
 
 /// All policies, attached.
 pub(crate) struct Limits<'a> {
-    manifests: &'a Manifests,
+    pub(crate) manifests: &'a Manifests,
     traffic: Attached,
     client: Attached,
     extension: Attached,
@@ -55,14 +54,14 @@ impl<'a> Limits<'a> {
         limits
     }
 
-    fn policy(&self, index: usize) -> Option<&'a Object<Policy<TrafficSettings>>> {
+    pub(crate) fn policy(&self, index: usize) -> Option<&'a Object<Policy<TrafficSettings>>> {
         self.manifests.traffic_policies.get(index)
     }
 
     /// `<namespace>/<name>` of a policy.
     fn name(&self, index: usize) -> String {
         self.policy(index)
-            .map_or_else(String::new, |policy| full_name(&policy.document))
+            .map_or_else(String::new, |policy| policy.document.full_name())
     }
 
     fn check(&self, index: usize, report: &mut Report) {
@@ -86,7 +85,7 @@ impl<'a> Limits<'a> {
     }
 
     /// What applies to a rule of a route on a listener.
-    fn traffic(&mut self, rule: &[Scope], listener: &[Scope]) -> Option<Traffic> {
+    pub(crate) fn traffic(&mut self, rule: &[Scope], listener: &[Scope]) -> Option<Traffic> {
         let find = |scope: &Scope| Some((scope.clone(), *self.traffic.get(scope)?));
         let of_rule: Vec<(Scope, usize)> = rule.iter().filter_map(find).collect();
         let parents: Vec<(Scope, usize)> = listener.iter().filter_map(find).collect();
@@ -107,6 +106,20 @@ impl<'a> Limits<'a> {
             }
         }
         Some((winner, parent))
+    }
+
+    /// The most specific EnvoyExtensionPolicy that loads a filter.
+    pub(crate) fn extension<'s>(
+        &self,
+        scopes: impl IntoIterator<Item = &'s Scope>,
+        loads: impl Fn(&Extensions) -> bool,
+    ) -> Option<(usize, &'a Extensions)> {
+        let policies = &self.manifests.extension_policies;
+        scopes.into_iter().find_map(|scope| {
+            let index = *self.extension.get(scope)?;
+            let settings = &policies.get(index)?.value.settings;
+            loads(settings).then_some((index, settings))
+        })
     }
 
     fn relate(&mut self, policy: usize, condition: &'static str, text: String) {
@@ -180,8 +193,4 @@ impl<'a> Limits<'a> {
             }
         }
     }
-}
-
-fn full_name(document: &Document) -> String {
-    format!("{}/{}", document.namespace(), document.name())
 }

@@ -12,10 +12,11 @@ pub use document::Document;
 
 use crate::problem::{LoadErrors, Problem, Source};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::networking::v1::Ingress;
 pub(crate) use kinds::{ENVOY_GATEWAY, GATEWAY_API, ObjectKind};
 use miette::NamedSource;
 use model::{GatewaySpec, GrantSpec, ListenerSetSpec, Object, Route};
-use policy::{ClientSettings, LimitExtension, Policy, TrafficSettings};
+use policy::{ClientSettings, Extensions, Policy, TrafficSettings};
 use route_filter::HTTPRouteFilterSpec;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -38,14 +39,15 @@ pub struct Manifests {
     pub(crate) route_filters: Named<HTTPRouteFilterSpec>,
     pub(crate) traffic_policies: Vec<Object<Policy<TrafficSettings>>>,
     pub(crate) client_policies: Vec<Object<Policy<ClientSettings>>>,
-    pub(crate) extension_policies: Vec<Object<Policy<LimitExtension>>>,
+    pub(crate) extension_policies: Vec<Object<Policy<Extensions>>>,
+    pub(crate) ingresses: Vec<Object<Ingress>>,
     pub(crate) services: Named<Service>,
     pub(crate) config_maps: Named<ConfigMap>,
     pub(crate) namespaces: BTreeMap<String, Labels>,
 }
 
-/// Reads YAML manifests, each file with any number of documents. Objects without a namespace are
-/// in `default`.
+/// Reads YAML manifests, each file with any number of documents; of a List, its items. Objects
+/// without a namespace are in `default`.
 ///
 /// # Errors
 /// Every file that cannot be read or is not YAML, and every object that an API server would not
@@ -118,6 +120,7 @@ impl Manifests {
             ObjectKind::EnvoyExtensionPolicy => {
                 self.extension_policies.push(policy::extension(&document)?);
             }
+            ObjectKind::Ingress => self.ingresses.push(Object::read(&document, "")?),
             ObjectKind::Service => {
                 self.services
                     .insert(full_name, Object::read(&document, "")?);
@@ -151,6 +154,7 @@ impl Loader {
         match yaml::parse(&source) {
             Ok(documents) => documents
                 .into_iter()
+                .flat_map(yaml::YamlDocument::objects)
                 .for_each(|yaml| self.document(&source, yaml)),
             Err(problem) => self.problems.push(*problem),
         }

@@ -9,6 +9,8 @@ mod route;
 mod route_filter;
 mod syntax;
 
+pub(crate) use syntax::path;
+
 use crate::manifest::{Document, ObjectKind};
 use crate::problem::Problem;
 use serde_json::Value;

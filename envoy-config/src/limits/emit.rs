@@ -1,9 +1,10 @@
 //! From the rules of routes on listeners, one by one, to policies with few targets.
 
-use super::target::Scope;
-use super::{Limits, Traffic, full_name, merge, validate};
+use super::{Limits, Traffic, merge, validate};
 use crate::attach::{Attachment, Listener};
 use crate::manifest::Document;
+use crate::manifest::policy::Extensions;
+use crate::target::Scope;
 use gateway_filter_sdk::limit::spec::{
     LimitType, PolicySpec, RateLimitFilterSpec, RateLimitSpec, ServiceSpec, TargetSpec,
     XRateLimitHeaders,
@@ -86,11 +87,11 @@ impl Emitter<'_, '_> {
             self.refused.entry((route, index)).or_default().insert(rule);
             return;
         }
-        let mut scopes = of_rule.iter().chain(&of_listener);
-        let extension = scopes.find_map(|scope| self.limits.extension.get(scope).copied());
-        let extension = extension.and_then(|policy| {
-            let value = &self.limits.manifests.extension_policies.get(policy)?.value;
-            let config = value.settings.as_ref()?;
+        let scopes = of_rule.iter().chain(&of_listener);
+        let loads = |settings: &Extensions| settings.rate_limit.is_some();
+        let extension = self.limits.extension(scopes, loads);
+        let extension = extension.and_then(|(policy, settings)| {
+            let config = settings.rate_limit.as_ref()?;
             self.extensions.insert(policy);
             let is = |one: &PolicySpec| covers(one, document, rule, &listener.name);
             Some((policy, config.policies.iter().position(is)?))
@@ -133,7 +134,8 @@ impl Emitter<'_, '_> {
         });
         let extension = source.extension.and_then(|(index, policy)| {
             let value = &self.limits.manifests.extension_policies.get(index)?.value;
-            value.settings.as_ref()?.policies.get(policy).cloned()
+            let config = value.settings.rate_limit.as_ref()?;
+            config.policies.get(policy).cloned()
         });
         let mut policy = match (extension, traffic) {
             (Some(extension), Some((name, mut spec))) => {
@@ -188,7 +190,7 @@ impl Emitter<'_, '_> {
                 let names = listeners.iter().filter_map(|one| self.listeners.get(*one));
                 let names = || names.map(|listener| listener.name.clone()).collect();
                 targets.push(TargetSpec {
-                    route: Some(route_name(&attachment.route.document)),
+                    route: Some(attachment.route.document.route_name()),
                     rule: u32::try_from(rule).ok().filter(|_| !alike),
                     listeners: (!everywhere).then(names),
                 });
@@ -206,7 +208,7 @@ impl Emitter<'_, '_> {
             .filter_map(|index| extensions.get(*index));
         let oldest = found.min_by_key(|one| one.document.seniority());
         let config = oldest
-            .and_then(|one| one.value.settings.clone())
+            .and_then(|one| one.value.settings.rate_limit.clone())
             .unwrap_or_default();
         if policies.is_empty() && config.hand_over.is_none() {
             return None;
@@ -250,16 +252,11 @@ fn rate_limit_service() -> ServiceSpec {
     }
 }
 
-/// How Envoy Gateway's names of a route start.
-fn route_name(route: &Document) -> String {
-    format!("{}/{}", route.kind().to_lowercase(), full_name(route))
-}
-
 fn covers(policy: &PolicySpec, route: &Document, rule: usize, listener: &str) -> bool {
     let Some(targets) = &policy.targets else {
         return true;
     };
-    let name = route_name(route);
+    let name = route.route_name();
     targets.iter().any(|target| {
         let listeners = target.listeners.as_ref();
         target.route.as_ref().is_none_or(|route| *route == name)

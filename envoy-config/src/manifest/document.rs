@@ -117,6 +117,16 @@ impl Document {
         format!("{} {}/{}", self.kind, self.namespace(), self.name)
     }
 
+    /// `<namespace>/<name>`.
+    pub(crate) fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace(), self.name)
+    }
+
+    /// How Envoy Gateway's names of a route start: `httproute/<namespace>/<name>`.
+    pub(crate) fn route_name(&self) -> String {
+        format!("{}/{}", self.kind.to_lowercase(), self.full_name())
+    }
+
     /// Where the field at `path` (`spec.rules[0].name`) stands, or else what it would be in.
     #[must_use]
     pub fn position(&self, path: &str) -> Position {

@@ -10,6 +10,7 @@ use gateway_api::experimental::referencegrants;
 use gateway_api::experimental::{gatewayclasses, gateways, grpcroutes, httproutes, listenersets};
 use gateway_filter_sdk::route::spec::RouteKind;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
+use k8s_openapi::api::networking::v1::Ingress;
 
 /// What an object is to this crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub(crate) enum ObjectKind {
     BackendTrafficPolicy,
     ClientTrafficPolicy,
     EnvoyExtensionPolicy,
+    Ingress,
     Service,
     ConfigMap,
     Namespace,
@@ -56,10 +58,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("autoscaling", &["HorizontalPodAutoscaler"]),
     ("batch", &["Job", "CronJob"]),
     ("discovery.k8s.io", &["EndpointSlice"]),
-    (
-        "networking.k8s.io",
-        &["Ingress", "IngressClass", "NetworkPolicy"],
-    ),
+    ("networking.k8s.io", &["IngressClass", "NetworkPolicy"]),
     ("policy", &["PodDisruptionBudget"]),
     (
         "rbac.authorization.k8s.io",
@@ -92,6 +91,7 @@ pub(super) fn classify(group: &str, kind: &str) -> ObjectKind {
         (ENVOY_GATEWAY, "BackendTrafficPolicy") => ObjectKind::BackendTrafficPolicy,
         (ENVOY_GATEWAY, "ClientTrafficPolicy") => ObjectKind::ClientTrafficPolicy,
         (ENVOY_GATEWAY, "EnvoyExtensionPolicy") => ObjectKind::EnvoyExtensionPolicy,
+        ("networking.k8s.io", "Ingress") => ObjectKind::Ingress,
         ("", "Service") => ObjectKind::Service,
         ("", "ConfigMap") => ObjectKind::ConfigMap,
         ("", "Namespace") => ObjectKind::Namespace,
@@ -129,6 +129,7 @@ pub(super) fn check(document: &Document) -> Vec<Problem> {
         ObjectKind::BackendTrafficPolicy => typed::check::<BackendTrafficPolicy>(document),
         ObjectKind::ClientTrafficPolicy => typed::check::<ClientTrafficPolicy>(document),
         ObjectKind::EnvoyExtensionPolicy => typed::check::<EnvoyExtensionPolicy>(document),
+        ObjectKind::Ingress => typed::check::<Ingress>(document),
         ObjectKind::Service => typed::check::<Service>(document),
         ObjectKind::ConfigMap => typed::check::<ConfigMap>(document),
         ObjectKind::Namespace => typed::check::<Namespace>(document),
@@ -153,6 +154,7 @@ fn versions(kind: ObjectKind) -> &'static [&'static str] {
         | ObjectKind::EnvoyExtensionPolicy => &["v1alpha1"],
         ObjectKind::ListenerSet
         | ObjectKind::Route(RouteKind::GRPCRoute)
+        | ObjectKind::Ingress
         | ObjectKind::Service
         | ObjectKind::ConfigMap
         | ObjectKind::Namespace => &["v1"],

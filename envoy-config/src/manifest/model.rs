@@ -7,6 +7,7 @@ use super::document::Document;
 use super::typed;
 use crate::problem::Problem;
 use gateway_filter_sdk::route::spec::{MatchSpec, RouteKind};
+use gateway_filter_sdk::split::spec::SessionPersistenceSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -163,7 +164,7 @@ pub(crate) struct Rule {
     #[serde(default)]
     pub(crate) retry: Option<Value>,
     #[serde(default)]
-    pub(crate) session_persistence: Option<Value>,
+    pub(crate) session_persistence: Option<SessionPersistenceSpec>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -1,16 +1,21 @@
 //! What is used of Envoy Gateway's policies (`gateway.envoyproxy.io/v1alpha1`), after
 //! `api/v1alpha1` of its release 1.9. Objects get here only after the check against [`schema`].
 
+mod extension;
+mod load_balancer;
 pub(super) mod schema;
 
-use super::model::Object;
-use super::{Document, GATEWAY_API, typed};
-use crate::problem::Problem;
-use gateway_filter_sdk::limit::spec::{RateLimitFilterSpec, RateLimitSpec};
+use super::{Document, GATEWAY_API};
+use gateway_filter_sdk::limit::spec::RateLimitSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::Deserialize;
 use serde_json::Value;
-use std::sync::Arc;
+
+pub(super) use extension::extension;
+pub(crate) use extension::{CanaryExtension, Extensions};
+pub(crate) use load_balancer::{
+    ConsistentHash, HashCookie, HashType, LoadBalancer, LoadBalancerType,
+};
 
 /// The `spec` of a policy: what it is for and what it says.
 #[derive(Debug, Clone, Deserialize)]
@@ -100,6 +105,9 @@ pub(crate) struct TrafficSettings {
     pub(crate) merge_type: Option<MergeType>,
     #[serde(default)]
     pub(crate) rate_limit: Option<RateLimitSpec>,
+    /// A [`LoadBalancer`], as it is written: it may have to be merged first.
+    #[serde(default)]
+    pub(crate) load_balancer: Option<Value>,
 }
 
 /// How a route's policy is merged into its parent's.
@@ -165,46 +173,6 @@ impl ClientSettings {
     }
 }
 
-/// EnvoyExtensionPolicy.
-#[derive(Debug, Clone, Deserialize)]
-struct ExtensionSettings {
-    #[serde(default)]
-    wasm: Vec<WasmExtension>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct WasmExtension {
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    config: Option<Value>,
-}
-
-/// What an EnvoyExtensionPolicy has the rate-limit filter do; absent if it does not load it.
-pub(crate) type LimitExtension = Option<RateLimitFilterSpec>;
-
-/// The name by which an EnvoyExtensionPolicy loads the rate-limit filter.
-const RATE_LIMIT: &str = "rate-limit";
-
-/// Reads an EnvoyExtensionPolicy and, in it, the configuration of the rate-limit filter.
-pub(super) fn extension(
-    document: &Arc<Document>,
-) -> Result<Object<Policy<LimitExtension>>, Box<Problem>> {
-    let Object { document, value } = Object::<Policy<ExtensionSettings>>::read(document, "spec")?;
-    let mut settings = None;
-    for (index, wasm) in value.settings.wasm.iter().enumerate() {
-        if let (Some(RATE_LIMIT), Some(config)) = (wasm.name.as_deref(), &wasm.config) {
-            let path = format!("spec.wasm[{index}].config");
-            settings = Some(typed::read_value(&document, &path, config)?);
-        }
-    }
-    let targets = value.targets;
-    Ok(Object {
-        document,
-        value: Policy { targets, settings },
-    })
-}
-
 /// The fields that are read here; all others are Envoy's own.
 const READ: [&str; 8] = [
     "targetRef",
@@ -221,6 +189,13 @@ const READ: [&str; 8] = [
 pub(crate) fn left_to_envoy(document: &Document) -> Option<String> {
     let spec = document.value().get("spec").and_then(Value::as_object)?;
     let fields = spec.keys().map(String::as_str);
-    let others: Vec<&str> = fields.filter(|field| !READ.contains(field)).collect();
+    let others: Vec<&str> = fields
+        .filter(|field| !READ.contains(field))
+        .map(|field| match field {
+            // The canary filter chooses between Services.
+            "loadBalancer" => "loadBalancer (within a Service)",
+            field => field,
+        })
+        .collect();
     (!others.is_empty()).then(|| format!("left to Envoy: {}", others.join(", ")))
 }

@@ -49,6 +49,39 @@ pub(crate) fn parse(source: &Source) -> Result<Vec<YamlDocument>, Box<Problem>> 
     Ok(documents)
 }
 
+impl YamlDocument {
+    /// The objects in it: of a List, as `kubectl get -o yaml` prints it, the items.
+    pub(crate) fn objects(mut self) -> Vec<Self> {
+        let is_list = self.value.get("kind").and_then(Value::as_str) == Some("List");
+        let items = self
+            .value
+            .get_mut("items")
+            .filter(|_| is_list)
+            .map(Value::take);
+        let Some(Value::Array(items)) = items else {
+            return vec![self];
+        };
+        let object = |value| Self {
+            value,
+            positions: HashMap::new(),
+        };
+        let mut objects: Vec<Self> = items.into_iter().map(object).collect();
+        for (path, position) in self.positions {
+            let item = path
+                .strip_prefix("items[")
+                .and_then(|rest| rest.split_once(']'));
+            let index = item.and_then(|(index, _)| index.parse::<usize>().ok());
+            if let (Some(index), Some((_, rest))) = (index, item)
+                && let Some(object) = objects.get_mut(index)
+            {
+                let path = rest.strip_prefix('.').unwrap_or(rest);
+                object.positions.insert(path.to_owned(), position);
+            }
+        }
+        objects
+    }
+}
+
 struct Reader<'a> {
     source: &'a Source,
     /// Byte offset of each character: YAML counts characters, diagnostics count bytes.

@@ -1,6 +1,6 @@
 //! Envoy Gateway's policies: targets, and the bounds of rate limits.
 
-use super::{Checker, Field, syntax};
+use super::{Checker, Field, route, syntax};
 use crate::manifest::GATEWAY_API;
 
 const LISTENERS: [&str; 2] = ["Gateway", "ListenerSet"];
@@ -20,6 +20,9 @@ pub(super) fn extension(checker: &mut Checker, spec: &Field) {
 
 pub(super) fn traffic(checker: &mut Checker, spec: &Field) {
     of_routes(checker, spec);
+    if let Some(balancer) = spec.get("loadBalancer") {
+        load_balancer(checker, &balancer);
+    }
     let Some(limits) = spec.get("rateLimit") else {
         return;
     };
@@ -43,6 +46,38 @@ pub(super) fn traffic(checker: &mut Checker, spec: &Field) {
         if let Some(metadata) = field("limit", "fromMetadata") {
             checker.refuse(&metadata, "fromMetadata is not supported for local limits");
         }
+    }
+}
+
+fn load_balancer(checker: &mut Checker, balancer: &Field) {
+    belongs(checker, balancer, "consistentHash", "ConsistentHash");
+    let Some(hash) = balancer.get("consistentHash") else {
+        return;
+    };
+    for (member, kind) in [
+        ("header", "Header"),
+        ("headers", "Headers"),
+        ("cookie", "Cookie"),
+        ("queryParams", "QueryParams"),
+    ] {
+        belongs(checker, &hash, member, kind);
+    }
+    checker.range(hash.get("tableSize"), 2, 5_000_011);
+    let (header, cookie) = (hash.get("header"), hash.get("cookie"));
+    let headers = header.into_iter().chain(hash.items("headers"));
+    for one in headers.chain(cookie.clone()) {
+        checker.syntax(one.get("name"), syntax::token);
+    }
+    for one in hash.items("queryParams") {
+        checker.syntax(one.get("name"), syntax::length(1, usize::MAX));
+    }
+    route::duration(checker, cookie.and_then(|cookie| cookie.get("ttl")));
+}
+
+/// The member of a union is there if and only if its type is.
+fn belongs(checker: &mut Checker, owner: &Field, member: &str, kind: &str) {
+    if (owner.text_of("type") == kind) != owner.get(member).is_some() {
+        checker.refuse(owner, format!("{member} belongs to type {kind}"));
     }
 }
 

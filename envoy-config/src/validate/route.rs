@@ -49,6 +49,9 @@ fn rule(checker: &mut Checker, rule: &Field, kind: RouteKind) {
     if let Some(timeouts) = rule.get("timeouts") {
         self::timeouts(checker, &timeouts);
     }
+    if let Some(session) = rule.get("sessionPersistence") {
+        self::session(checker, &session);
+    }
 }
 
 fn http_match(checker: &mut Checker, one: &Field) {
@@ -98,19 +101,43 @@ pub(super) fn backend_ref(checker: &mut Checker, backend: &Field) {
 }
 
 fn timeouts(checker: &mut Checker, timeouts: &Field) {
-    let mut duration = |name: &str| {
-        let field = timeouts.get(name)?;
-        let parsed = Duration::from_str(field.text());
-        if let Err(error) = &parsed {
-            checker.refuse(&field, error.clone());
-        }
-        parsed.ok()
-    };
-    let (request, backend) = (duration("request"), duration("backendRequest"));
+    let request = duration(checker, timeouts.get("request"));
+    let backend = duration(checker, timeouts.get("backendRequest"));
     if let (Some(request), Some(backend)) = (request, backend)
         && !request.is_zero()
         && backend.as_millis() > request.as_millis()
     {
         checker.refuse(timeouts, "backendRequest must not be longer than request");
+    }
+}
+
+/// A duration of GEP-2257, if it is there.
+pub(super) fn duration(checker: &mut Checker, field: Option<Field>) -> Option<Duration> {
+    let field = field?;
+    let parsed = Duration::from_str(field.text());
+    if let Err(error) = &parsed {
+        checker.refuse(&field, error.clone());
+    }
+    parsed.ok()
+}
+
+fn session(checker: &mut Checker, session: &Field) {
+    duration(checker, session.get("absoluteTimeout"));
+    duration(checker, session.get("idleTimeout"));
+    // What neither a cookie nor a header can be named, Envoy refuses.
+    checker.syntax(session.get("sessionName"), syntax::token);
+    let Some(config) = session.get("cookieConfig") else {
+        return;
+    };
+    if session
+        .get("type")
+        .is_some_and(|kind| kind.text() != "Cookie")
+    {
+        checker.refuse(&config, "only with type Cookie");
+    }
+    let permanent = config.text_of("lifetimeType") == "Permanent";
+    if permanent && session.get("absoluteTimeout").is_none() {
+        let message = "absoluteTimeout must be given when the lifetimeType is Permanent";
+        checker.refuse(session, message);
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn precise_hostname(text: &str) -> Result<(), &'static str> {
 }
 
 /// The value of an Exact or PathPrefix match (validation rules of HTTPPathMatch).
-pub(super) fn path(text: &str) -> Result<(), &'static str> {
+pub(crate) fn path(text: &str) -> Result<(), &'static str> {
     let dots = |segment: &str| segment == "." || segment == "..";
     if !text.starts_with('/') {
         return Err("a path starts with `/`");

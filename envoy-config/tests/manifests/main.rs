@@ -3,9 +3,11 @@
 
 mod attachment;
 mod backends;
+mod canary;
 mod limits;
 mod listeners;
 mod loading;
+mod migration;
 mod rules;
 
 use gateway_bundle::{Bundle, GatewayBundle, Manifests, bundle};

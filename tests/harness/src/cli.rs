@@ -1,5 +1,6 @@
 //! The command line.
 
+mod migrate;
 mod replay;
 mod run_test;
 
@@ -8,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use miette::MietteHandlerOpts;
 
-/// Exit status if a case failed.
+/// Exit status if a case failed, or nothing was written.
 const FAILED: u8 = 1;
 /// Exit status if the command could not do its work; clap's for wrong usage, too.
 const UNUSABLE: u8 = 2;
@@ -23,6 +24,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Migrate(migrate::Migrate),
     Replay(replay::Replay),
     RunTest(run_test::RunTest),
 }
@@ -36,10 +38,8 @@ pub(crate) fn run() -> ExitCode {
     }));
     debug_assert!(hooked.is_ok(), "set before any report is made");
     let done = match command {
-        Command::Replay(replay) => replay.run().map(|passed| match passed {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::from(FAILED),
-        }),
+        Command::Migrate(migrate) => migrate.run().map(status),
+        Command::Replay(replay) => replay.run().map(status),
         Command::RunTest(test) => test.run(),
     };
     match done {
@@ -48,5 +48,12 @@ pub(crate) fn run() -> ExitCode {
             anstream::eprintln!("{error:?}");
             ExitCode::from(UNUSABLE)
         }
+    }
+}
+
+fn status(passed: bool) -> ExitCode {
+    match passed {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(FAILED),
     }
 }

@@ -5,6 +5,7 @@
     reason = "objects are read into these for their shape alone"
 )]
 
+use super::LoadBalancer;
 use gateway_filter_sdk::limit::spec::{
     CostFrom, LimitType, SourceSelectorType, Unit, ValueSelectorType, XRateLimitHeaders,
 };
@@ -50,7 +51,7 @@ pub(in crate::manifest) struct BackendTrafficPolicySpec {
     health_check: Option<Value>,
     http2: Option<Value>,
     http_upgrade: Option<Value>,
-    load_balancer: Option<Value>,
+    load_balancer: Option<LoadBalancer>,
     proxy_protocol: Option<Value>,
     request_buffer: Option<Value>,
     response_override: Option<Value>,

@@ -11,7 +11,7 @@ use std::fmt;
 
 /// What a policy is attached to: an object, or a listener or named rule of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Scope {
+pub(crate) struct Scope {
     kind: String,
     namespace: String,
     name: String,
@@ -29,14 +29,14 @@ impl Scope {
     }
 
     /// What a rule of a route is in, the most specific first.
-    pub(super) fn of_rule(route: &Document, rule: Option<&str>) -> Vec<Self> {
+    pub(crate) fn of_rule(route: &Document, rule: Option<&str>) -> Vec<Self> {
         let rule = rule.map(|name| Self::of(route, Some(name)));
         rule.into_iter().chain([Self::of(route, None)]).collect()
     }
 
     /// What a listener is in, the most specific first. Envoy Gateway takes the policy of a Gateway's
     /// own listener for a sibling of ListenerSets, whatever its name.
-    pub(super) fn of_listener(gateway: &Document, listener: &Listener) -> Vec<Self> {
+    pub(crate) fn of_listener(gateway: &Document, listener: &Listener) -> Vec<Self> {
         let mut scopes = vec![
             Self::of(listener.owner, Some(&listener.spec.name)),
             Self::of(listener.owner, None),
@@ -58,11 +58,11 @@ impl fmt::Display for Scope {
 }
 
 /// By what it is attached to, the index of a policy.
-pub(super) type Attached = HashMap<Scope, usize>;
+pub(crate) type Attached = HashMap<Scope, usize>;
 
 /// Attaches policies of one kind, the oldest first, then by "{namespace}/{name}" (Envoy Gateway 1.9,
 /// `Sort` in `internal/gatewayapi/resource/resource.go`). What has a policy takes no other.
-pub(super) fn attach<T>(
+pub(crate) fn attach<T>(
     manifests: &Manifests,
     policies: &[Object<Policy<T>>],
     report: &mut Report,

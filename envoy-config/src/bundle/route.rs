@@ -1,0 +1,71 @@
+//! A route of a Gateway as the route-match filter reads it.
+
+use super::NativeRule;
+use crate::attach::{Attachment, Listener};
+use crate::convert::Converted;
+use crate::manifest::model::{Object, Route};
+use crate::{canary, extension};
+use gateway_filter_sdk::route::spec::{Metadata, RouteSpec};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The route, once for all listeners on which the same rules are `refused`. Of the rules that are
+/// `decided` by the canary filter no backend is chosen here.
+pub(super) fn specs(
+    attachment: &Attachment,
+    listeners: &[Listener],
+    converted: &Converted,
+    refused: impl Fn(usize) -> BTreeSet<usize>,
+    decided: impl Fn(usize) -> bool,
+) -> Vec<RouteSpec> {
+    let mut parts: BTreeMap<BTreeSet<usize>, Vec<String>> = BTreeMap::new();
+    for index in &attachment.listeners {
+        if let Some(listener) = listeners.get(*index) {
+            let names = parts.entry(refused(*index)).or_default();
+            names.push(listener.name.clone());
+        }
+    }
+    let document = &attachment.route.document;
+    let part = |(refused, names): (BTreeSet<usize>, Vec<String>)| {
+        let mut spec = converted.spec.clone();
+        for (index, rule) in spec.rules.iter_mut().enumerate() {
+            if refused.contains(&index) {
+                *rule = extension::refusing(std::mem::take(rule));
+            } else if decided(index) {
+                canary::hand_over(rule);
+            }
+        }
+        RouteSpec {
+            api_version: None,
+            kind: attachment.route.value.kind,
+            metadata: Metadata {
+                namespace: document.namespace().to_owned(),
+                name: document.name().to_owned(),
+                creation_timestamp: document.creation_timestamp(),
+            },
+            listeners: Some(names),
+            spec,
+        }
+    };
+    parts.into_iter().map(part).collect()
+}
+
+/// What is left to Envoy. A session is the canary filter's where that decides.
+pub(super) fn native(
+    route: &Object<Route>,
+    converted: &Converted,
+    decided: impl Fn(usize) -> bool,
+) -> Vec<NativeRule> {
+    let rule = |(rule, features): &(usize, Vec<&'static str>)| NativeRule {
+        kind: route.value.kind,
+        namespace: route.document.namespace().to_owned(),
+        name: route.document.name().to_owned(),
+        rule: *rule,
+        features: features
+            .iter()
+            .filter(|feature| !decided(*rule) || **feature != "sessionPersistence")
+            .copied()
+            .collect(),
+    };
+    let rules = converted.native.iter().map(rule);
+    rules.filter(|rule| !rule.features.is_empty()).collect()
+}
