@@ -4,9 +4,12 @@ use super::{Rule, backend};
 use crate::manifest::model::Object;
 use crate::manifest::policy::{CanaryExtension, Extensions, Policy};
 use crate::report::{Condition, Report};
+use gateway_filter_sdk::host::mock::MockHost;
+use gateway_filter_sdk::route::InvalidConfig;
 use gateway_filter_sdk::route::spec::BackendRefSpec;
 use gateway_filter_sdk::router::BACKEND_HEADER;
-use gateway_filter_sdk::split::spec::CanarySpec;
+use gateway_filter_sdk::split::Canaries;
+use gateway_filter_sdk::split::spec::{BackendSpec, CanaryFilterSpec, CanarySpec};
 use std::collections::BTreeSet;
 
 /// Reports what cannot be behind `route-match`: the indices of those canaries.
@@ -32,8 +35,8 @@ pub(super) fn check(policy: &Object<Policy<Extensions>>, report: &mut Report) ->
 fn mistake<'a>(
     canary: &CanarySpec,
     mut before: impl Iterator<Item = &'a CanarySpec>,
-) -> Option<(&'static str, String)> {
-    let refuse = |field, message: &str| Some((field, message.to_owned()));
+) -> Option<(String, String)> {
+    let refuse = |field: &str, message: &str| Some((field.to_owned(), message.to_owned()));
     let of_canary = canary.weight.is_some()
         || canary.weight_total.is_some()
         || canary.ramp.is_some()
@@ -41,7 +44,7 @@ fn mistake<'a>(
         || !canary.overrides.is_empty();
     if before.any(|other| other.name == canary.name) {
         let message = format!("`{}` is the name of a canary before", canary.name);
-        Some(("name", message))
+        refuse("name", &message)
     } else if !canary.backends.is_empty() {
         refuse(
             "backends",
@@ -53,12 +56,33 @@ fn mistake<'a>(
         .is_some_and(|header| header != BACKEND_HEADER)
     {
         let message = format!("behind route-match the header is {BACKEND_HEADER}");
-        Some(("header", message))
+        refuse("header", &message)
     } else if canary.canary.is_none() && of_canary {
         refuse("canary", "must name the Service that is the canary")
     } else {
-        None
+        unusable(canary)
     }
+}
+
+/// What the filter would refuse, and with it the configuration of the whole Gateway.
+fn unusable(canary: &CanarySpec) -> Option<(String, String)> {
+    let named = |name: &str| BackendSpec {
+        name: Some(name.to_owned()),
+        weight: None,
+    };
+    let service = canary.canary.as_deref().unwrap_or("canary");
+    let tried = CanarySpec {
+        targets: None,
+        backends: vec![named(&format!("not {service}")), named(service)],
+        ..canary.clone()
+    };
+    let tried = CanaryFilterSpec {
+        canaries: vec![tried],
+        ..CanaryFilterSpec::default()
+    };
+    let InvalidConfig { path, reason } = Canaries::new(&tried, &MockHost::default()).err()?;
+    let field = path.strip_prefix("canaries[0].").unwrap_or(&path);
+    Some((field.to_owned(), reason))
 }
 
 /// The index of the first canary whose targets the rule is among.

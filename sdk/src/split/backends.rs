@@ -10,6 +10,8 @@ use crate::route::InvalidConfig;
 pub(super) struct Backends {
     all: Vec<Backend>,
     canary: Option<usize>,
+    /// The canary's share by the weights; `None` if nobody has one.
+    canary_share: Option<f64>,
     /// The sum of the weights of all but the canary.
     stable: f64,
 }
@@ -40,6 +42,7 @@ impl Backends {
         let mut backends = Backends {
             all: Vec::with_capacity(all.len()),
             canary,
+            canary_share: None,
             stable: 0.0,
         };
         for (at, spec) in all.iter().enumerate() {
@@ -50,29 +53,34 @@ impl Backends {
             }
             backends.all.push(backend);
         }
+        if let Some(canary) = canary {
+            backends.take_sides(canary);
+        }
         Ok(backends)
+    }
+
+    /// Where no backend but the canary has a weight, they are even: `never`, a ramp or the guard may
+    /// send requests there all the same.
+    fn take_sides(&mut self, canary: usize) {
+        let weight = self.all.get(canary).map_or(0.0, |canary| canary.weight);
+        let sum = self.stable + weight;
+        self.canary_share = (sum > 0.0).then(|| weight / sum);
+        if self.stable == 0.0 {
+            let others = self.all.iter_mut().enumerate();
+            for (_, backend) in others.filter(|(at, _)| *at != canary) {
+                backend.weight = 1.0;
+                self.stable += 1.0;
+            }
+        }
     }
 
     pub(super) fn has_canary(&self) -> bool {
         self.canary.is_some()
     }
 
-    /// The canary's share by the weights alone; 0 where there is none.
-    pub(super) fn canary_share(&self) -> f64 {
-        let canary = self.canary.and_then(|at| self.all.get(at));
-        let weight = canary.map_or(0.0, |canary| canary.weight);
-        match self.stable + weight {
-            0.0 => 0.0,
-            sum => weight / sum,
-        }
-    }
-
-    /// The canary's share, where the rest has no weight: all or nothing.
-    pub(super) fn settle(&self, share: f64) -> f64 {
-        match self.stable == 0.0 && share > 0.0 {
-            true => 1.0,
-            false => share,
-        }
+    /// The canary's share by the weights alone; `None` if nobody has one.
+    pub(super) fn canary_share(&self) -> Option<f64> {
+        self.canary_share
     }
 
     /// Who gets this draw, given the canary's share.
@@ -82,21 +90,12 @@ impl Backends {
         winner(draw, self.all.iter().enumerate().map(runner))
     }
 
-    /// Who gets this draw on one side, whatever the share; and where stable has no weight, whatever the
-    /// weights.
+    /// Who gets this draw on one side, whatever the canary's share.
     pub(super) fn on(&self, side: Variant, draw: u64) -> Option<usize> {
-        if side == Variant::Canary {
-            return self.canary;
+        match side {
+            Variant::Canary => self.canary,
+            Variant::Stable => self.drawn(draw, 0.0),
         }
-        let runner = |(at, backend): (usize, &Backend)| {
-            let weight = match self.stable == 0.0 {
-                true => 1.0,
-                false => backend.weight,
-            };
-            let weight = if self.canary == Some(at) { 0.0 } else { weight };
-            (backend.hash, weight)
-        };
-        winner(draw, self.all.iter().enumerate().map(runner))
     }
 
     /// The backend of a session, if it may have traffic.
@@ -110,7 +109,6 @@ impl Backends {
         match self.canary {
             None => backend.weight,
             Some(canary) if canary == at => share,
-            Some(_) if self.stable == 0.0 => 0.0,
             Some(_) => (1.0 - share) * (backend.weight / self.stable),
         }
     }

@@ -147,8 +147,7 @@ impl Canary {
             },
         };
         let guard = self.guard.as_ref();
-        let allowed = guard.map_or(share, |guard| guard.allowed(share, step_before));
-        self.backends.settle(allowed)
+        guard.map_or(share, |guard| guard.allowed(share, step_before))
     }
 
     fn needs_time(&self) -> bool {
@@ -177,7 +176,11 @@ impl Plan {
                 let reason = "without `backends` a weight or a ramp is needed";
                 Err(InvalidConfig::new("weight", reason))
             }
-            (None, None) => Ok(Plan::Fixed(backends.canary_share())),
+            (None, None) if !backends.has_canary() => Ok(Plan::Fixed(0.0)),
+            (None, None) => match backends.canary_share() {
+                Some(share) => Ok(Plan::Fixed(share)),
+                None => Err(InvalidConfig::new("backends", "none has a weight")),
+            },
         }
     }
 }

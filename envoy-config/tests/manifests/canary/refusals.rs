@@ -26,6 +26,10 @@ fn what_route_match_or_the_rule_says_is_not_said_by_the_policy() {
             "behind route-match the header is x-gateway-backend",
         ),
         (
+            "{name: shop, canary: v2, weight: 5, guard: {hold: soon}}",
+            "`soon`: not a time as in 20ms, 1s or 1h30m",
+        ),
+        (
             "{name: shop, weight: 5}",
             "must name the Service that is the canary",
         ),

@@ -214,6 +214,16 @@ fn what_stays_of_n_backends_is_shared_as_before() {
     );
     near(split(json!({"canary": "a", "weight": 0})), [0, 10_000, 0]);
     near(split(json!({"canary": "b"})), [7_500, 2_500, 0]);
+    let promoted =
+        json!([{"name": "a", "weight": 0}, {"name": "b", "weight": 1}, {"name": "c", "weight": 0}]);
+    near(
+        split(json!({"backends": promoted, "canary": "b"})),
+        [0, 10_000, 0],
+    );
+    near(
+        split(json!({"backends": promoted, "canary": "b", "weight": 50})),
+        [2_500, 5_000, 2_500],
+    );
 }
 
 #[test]

@@ -57,6 +57,10 @@ fn errors_name_the_field() {
         ),
         (json!({"backends": two, "guard": {}}), "guard: which of"),
         (
+            json!({"backends": [{"name": "a", "weight": 0}], "canary": "a"}),
+            "backends: none has a weight",
+        ),
+        (
             json!({"weight": 1, "sticky": {}}),
             "sticky.keys: at least one key, or a cookie",
         ),
