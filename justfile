@@ -169,6 +169,11 @@ bench-canary *arguments:
 bench-envoy *arguments:
     cargo bench --package gwf --bench envoy -- {{ arguments }}
 
+# Simulate the canary's guard and draw what it finds in docs/canary.md
+[group('measure')]
+canary-plots:
+    cargo run --release --quiet --package gateway-filter-sdk --example canary_plots docs/canary.md
+
 # Install what `just ci` needs beyond cargo into .tools and node_modules
 [group('setup')]
 tools: wasm-opt

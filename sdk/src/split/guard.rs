@@ -90,8 +90,9 @@ impl Guard {
     /// The share (0 to 1) that the canary may have now, of the share that is planned for it and that of
     /// the ramp's step before: by what was last read or found, without a hostcall.
     pub fn allowed(&self, planned: f64, step_before: f64) -> f64 {
-        let phase = self.phase.get();
-        phase.allowed(planned, step_before, self.settings.trial)
+        let (weight, total) = self.settings.trial;
+        let trial = f64::from(weight) / f64::from(total);
+        self.phase.get().allowed(planned, step_before, trial)
     }
 
     /// Whether the time to the first byte is wanted, so that clocks have to be read.
@@ -183,8 +184,8 @@ impl Guard {
                 (LogLevel::Warn, what)
             }
             (Phase::Trial(_), _) => {
-                let (share, hold) = (settings.trial * 100.0, time(settings.hold));
-                let what = format!("on trial with {share:.2} % after {hold:?}");
+                let ((weight, total), hold) = (settings.trial, time(settings.hold));
+                let what = format!("on trial with {weight} of {total} after {hold:?}");
                 (LogLevel::Info, what)
             }
             (Phase::Watching, _) => {
@@ -202,10 +203,11 @@ impl Guard {
             Alarm::Slow(finding) => (finding, "were slow"),
         };
         let ((bad, responses), (stable_bad, stable)) = (finding.canary, finding.stable);
-        let (evidence, needed) = (finding.evidence, self.settings.level.needed);
+        // Whole numbers: the code that prints others is large.
+        let (evidence, needed) = (finding.evidence as u64, self.settings.level.needed as u64);
         format!(
             "{bad} of {responses} responses {what}, of stable's {stable_bad} of {stable} \
-             (evidence {evidence:.1}, needed {needed:.1})"
+             (evidence {evidence}, needed {needed})"
         )
     }
 }

@@ -26,8 +26,8 @@ pub(super) struct Settings {
     pub(super) slow: Option<(Duration, Margin)>,
     pub(super) depth: Depth,
     pub(super) hold: u64,
-    /// Share of the canary in a trial.
-    pub(super) trial: f64,
+    /// Weight of the canary in a trial, and what it is a share of.
+    pub(super) trial: (u32, u32),
     pub(super) trial_duration: u64,
     /// A bit for each status.
     grpc_failures: u32,
@@ -62,7 +62,7 @@ impl Settings {
                 BackOff::PreviousStep => Depth::StepBefore,
             },
             hold: nanos(time_of(spec.hold.as_deref(), "5m", "hold")?),
-            trial: f64::from(weight) / f64::from(weight_total),
+            trial: (weight, weight_total),
             trial_duration: nanos(trial_duration),
             grpc_failures: grpc_failures(spec.grpc_failures.as_deref())?,
         })
@@ -186,7 +186,7 @@ mod tests {
         }"#;
         let settings = Settings::new(&serde_json::from_str(json).unwrap(), 7).unwrap();
         assert_eq!(settings.bucket, 100_000_000);
-        assert_eq!(settings.trial, 1.0);
+        assert_eq!(settings.trial, (7, 7));
         let failures: Vec<u8> = (0..=255)
             .filter(|&status| settings.is_grpc_failure(status))
             .collect();

@@ -99,11 +99,11 @@ fn a_bad_canary_is_backed_off_tried_and_returned() {
         (
             LogLevel::Warn,
             "canary `shop`: backed off to nothing for 300s: 10 of 10 responses failed, of stable's \
-             0 of 180 (evidence 25.6, needed 16.2)",
+             0 of 180 (evidence 25, needed 16)",
         ),
         (
             LogLevel::Info,
-            "canary `shop`: on trial with 1.00 % after 300s",
+            "canary `shop`: on trial with 1 of 100 after 300s",
         ),
         (
             LogLevel::Info,

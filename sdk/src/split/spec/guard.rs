@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 /// failures, or more slow responses.
 ///
 /// The canary is worse if both can be told apart from chance, each with `significance`: that it fails
-/// more than `ratio` times as often as stable does, and more often than `floor`.
+/// more than `ratio` times as often as stable does, and more often than `floor`. Where stable gives no
+/// response, as when the canary has all requests, it cannot be worse.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GuardSpec {
-    /// How far it looks back; 1m when absent.
+    /// How far it looks back, at least 1s; 10m when absent. In tenths: what is up to a tenth older
+    /// counts, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<String>,
     /// Responses of the canary in the window below which nothing is told; 10 when absent.
@@ -23,8 +25,8 @@ pub struct GuardSpec {
     /// The share of failures that is never too much, 0 to below 1; 0.001 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<f64>,
-    /// The probability with which chance alone may look as bad, above 0 and at most 0.05;
-    /// 0.000001 when absent.
+    /// The probability with which chance alone may look as bad, each time that the canary fails; above 0
+    /// and at most 0.05, 0.000001 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub significance: Option<f64>,
     /// The gRPC status codes that are failures. When absent: UNKNOWN (2), DEADLINE_EXCEEDED (4),
@@ -66,7 +68,8 @@ pub enum BackOff {
     /// The canary gets nothing.
     #[default]
     Zero,
-    /// The canary gets the weight of the ramp's step before; nothing in the first or without a ramp.
+    /// The canary gets the weight of the ramp's step before; nothing in the first or without a ramp. If
+    /// it does worse there, too, it gets nothing.
     PreviousStep,
 }
 
@@ -74,7 +77,8 @@ pub enum BackOff {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TrialSpec {
-    /// The most that the canary gets, of `weightTotal`; 1 when absent.
+    /// The most that the canary gets, of `weightTotal`, at least 1; 1 when absent. It does not get less
+    /// than while it was held back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
     /// For how long at least; 1m when absent. It also lasts until the canary has had `minRequests`.
