@@ -1,6 +1,7 @@
 //! What can be wrong with a configured value: one error per parsed thing, nested so that the
 //! message reads as a path.
 
+use serde::de::{self, Expected, Unexpected};
 use std::fmt;
 use thiserror::Error;
 
@@ -97,8 +98,41 @@ impl InvalidConfig {
     }
 }
 
-impl serde::de::Error for InvalidConfig {
+impl de::Error for InvalidConfig {
     fn custom<T: fmt::Display>(reason: T) -> Self {
         InvalidConfig::new("", reason)
+    }
+
+    fn invalid_type(found: Unexpected, expected: &dyn Expected) -> Self {
+        Self::custom(format_args!(
+            "invalid type: {}, expected {expected}",
+            Found(found)
+        ))
+    }
+
+    fn invalid_value(found: Unexpected, expected: &dyn Expected) -> Self {
+        Self::custom(format_args!(
+            "invalid value: {}, expected {expected}",
+            Found(found)
+        ))
+    }
+}
+
+/// As serde tells what it found, but for the digits of floating point numbers: the code that writes
+/// them is 16 KB of a module, and nothing else needs it.
+struct Found<'a>(Unexpected<'a>);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self.0 {
+            Unexpected::Bool(value) => write!(formatter, "boolean `{value}`"),
+            Unexpected::Unsigned(value) => write!(formatter, "integer `{value}`"),
+            Unexpected::Signed(value) => write!(formatter, "integer `{value}`"),
+            Unexpected::Str(value) => write!(formatter, "string {value:?}"),
+            Unexpected::Unit => formatter.write_str("null"),
+            Unexpected::Seq => formatter.write_str("sequence"),
+            Unexpected::Map => formatter.write_str("map"),
+            _ => formatter.write_str("a number with a fraction"),
+        }
     }
 }
