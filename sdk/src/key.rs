@@ -2,11 +2,11 @@
 
 use crate::header::is_token;
 use crate::host::{HostError, Properties, source_address};
+use crate::json::Tree;
 use crate::request::RequestHead;
 use crate::route::InvalidConfig;
 use crate::route::jwt;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) head: &'a RequestHead<'a>,
     host: &'a dyn Properties,
     source: OnceCell<Option<IpAddr>>,
-    claims: OnceCell<Option<Value>>,
+    claims: OnceCell<Option<Tree>>,
 }
 
 impl<'a> Subject<'a> {
@@ -42,7 +42,7 @@ impl<'a> Subject<'a> {
             .get_or_init(|| source.map(|ip| ip.to_canonical())))
     }
 
-    fn claims(&self) -> Option<&Value> {
+    fn claims(&self) -> Option<&Tree> {
         let decoded = || jwt::claims(self.head.bearer_token()?);
         self.claims.get_or_init(decoded).as_ref()
     }

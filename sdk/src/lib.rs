@@ -9,6 +9,7 @@ pub mod action;
 pub mod filter;
 pub mod header;
 pub mod host;
+mod json;
 pub mod key;
 pub mod limit;
 pub mod reply;

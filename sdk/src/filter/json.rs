@@ -1,10 +1,8 @@
 //! Configurations in JSON, refused with the path of what does not fit.
 
-mod tree;
-
+use crate::json::Tree;
 use crate::route::InvalidConfig;
 use serde::de::DeserializeOwned;
-use tree::Tree;
 
 /// Reads JSON; an empty configuration is `{}`.
 ///

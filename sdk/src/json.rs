@@ -1,4 +1,4 @@
-//! JSON as a tree, and the reading of configurations from it.
+//! JSON as a tree: the claims of tokens, and configurations that are read from it.
 //!
 //! serde_json's own reader is generic over its input and can read a structure from an array too: for
 //! the configurations here it makes more than twice the code. This one knows objects for structures,
@@ -15,7 +15,7 @@ use std::fmt;
 
 /// A value. Members keep their order and may be there twice, so that structures can refuse that.
 #[derive(Debug)]
-pub(super) enum Tree {
+pub(crate) enum Tree {
     Null,
     Bool(bool),
     Unsigned(u64),
@@ -72,6 +72,15 @@ impl<'de> Deserialize<'de> for Tree {
 }
 
 impl Tree {
+    /// The value of a member: the last, where it is there twice.
+    pub(crate) fn get(&self, name: &str) -> Option<&Tree> {
+        let Tree::Object(members) = self else {
+            return None;
+        };
+        let found = members.iter().rev().find(|member| member.0 == name);
+        found.map(|member| &member.1)
+    }
+
     fn unexpected(&self) -> Unexpected<'_> {
         match self {
             Tree::Null => Unexpected::Unit,
