@@ -43,7 +43,7 @@ fn found(out: &mut String) -> Result<(), Box<dyn Error>> {
         let setup = Setup::new(rate);
         let mut medians = Vec::new();
         for canary in RATES {
-            let found = runs(&setup, 300, Duration::ZERO, canary)?;
+            let found = runs(&setup, 200, Duration::ZERO, canary)?;
             row(out, rate, &format!("{} %", canary * 100.0), &found)?;
             medians.push(
                 found
@@ -51,7 +51,7 @@ fn found(out: &mut String) -> Result<(), Box<dyn Error>> {
                     .map_or(0.0, |spread| spread.0),
             );
         }
-        let count = if rate == 10 { 300 } else { 50 };
+        let count = if rate == 10 { 200 } else { 50 };
         let sudden = runs(&setup, count, 10 * MINUTE, 0.5)?;
         row(out, rate, "50 %, after 10 healthy minutes", &sudden)?;
         // Of the last rate, at which all are found.
@@ -102,7 +102,7 @@ fn row(out: &mut String, rate: u64, what: &str, found: &Found) -> std::fmt::Resu
 /// How often a canary is backed off that is no worse.
 fn false_alarms(out: &mut String) -> Result<(), Box<dyn Error>> {
     out.push_str(
-        "| runs that back off though the canary is not worse | `significance` | 10/s, an hour each | 1,000/s, 10 minutes each |\n\
+        "| runs that back off though the canary is not worse | `significance` | 10/s, an hour each | 1,000/s, 3 minutes each |\n\
          |---|---|---|---|\n",
     );
     let healthy = |canary| Failing { canary, ..HEALTHY };
@@ -122,7 +122,7 @@ fn false_alarms(out: &mut String) -> Result<(), Box<dyn Error>> {
         ("both fail 50 %", outage, 1e-6),
     ] {
         write!(out, "| {what} | {significance} |")?;
-        for (rate, length) in [(10, 60 * MINUTE), (1_000, 10 * MINUTE)] {
+        for (rate, length) in [(10, 60 * MINUTE), (1_000, 3 * MINUTE)] {
             let mut setup = Setup::new(rate);
             setup.tick = SECOND;
             setup.guard.significance = Some(significance);

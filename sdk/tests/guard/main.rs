@@ -69,7 +69,7 @@ fn a_canary_that_fails_half_is_off_within_100_requests() {
 
 #[test]
 fn so_is_one_that_was_healthy_before() {
-    for (rate, count, healthy) in [(10, 100, 15 * MINUTE), (1_000, 10, 2 * MINUTE)] {
+    for (rate, count, healthy) in [(10, 100, 15 * MINUTE), (1_000, 10, MINUTE)] {
         let found = Found::new(&seldom(rate), count, healthy, failing(0.5), 10 * MINUTE).unwrap();
         assert_eq!(found.count(), found.of);
         assert!(sent(&found).unwrap().1 <= 100.0);
@@ -87,17 +87,17 @@ fn a_canary_that_fails_a_twentieth_is_found() {
 
 #[test]
 fn a_canary_that_fails_one_in_two_hundred_is_found_where_there_is_traffic() {
-    let many = found(&seldom(1_000), 40, 0.005, 10 * MINUTE);
+    let many = found(&seldom(1_000), 20, 0.005, 10 * MINUTE);
     assert_eq!(many.count(), many.of);
     assert!(sent(&many).unwrap().0 <= 12_000.0);
     // 600 of its responses in the window, and 3 failures of them: that is not told from chance.
-    let few = found(&seldom(10), 50, 0.005, 30 * MINUTE);
+    let few = found(&seldom(10), 40, 0.005, 30 * MINUTE);
     assert!(few.count() <= few.of / 10);
 }
 
 #[test]
 fn a_healthy_canary_is_left_alone() {
-    for (rate, length) in [(10, 5 * MINUTE), (1_000, MINUTE / 4)] {
+    for (rate, length) in [(10, 3 * MINUTE), (1_000, MINUTE / 6)] {
         let wrong = false_alarms(rate, 0.001, length);
         println!(
             "{rate}/s for {length:?}: {} false alarms of {}",
@@ -110,7 +110,7 @@ fn a_healthy_canary_is_left_alone() {
 
 #[test]
 fn a_canary_is_not_to_blame_for_what_stable_does_as_well() {
-    let wrong = false_alarms(10, 0.5, MINUTE);
+    let wrong = false_alarms(10, 0.5, MINUTE / 2);
     assert!(wrong.count() <= wrong.of / 100);
 }
 
