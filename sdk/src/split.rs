@@ -14,5 +14,5 @@ mod shares;
 pub mod spec;
 mod sticky;
 
-pub use canaries::{Canaries, Chosen, Decision, Outcome};
+pub use canaries::{Canaries, Chosen, Decision, Outcome, Told};
 pub use shares::Split;

@@ -7,7 +7,7 @@ use gateway_filter_sdk::filter::{Flow, HttpFilter, Request, Response, http_filte
 use gateway_filter_sdk::host::{Host, HostError, Pairs};
 use gateway_filter_sdk::route::InvalidConfig;
 use gateway_filter_sdk::split::spec::CanaryFilterSpec;
-use gateway_filter_sdk::split::{Canaries, Chosen, Outcome};
+use gateway_filter_sdk::split::{Canaries, Chosen, Outcome, Told};
 use std::rc::Rc;
 
 /// One request on its way.
@@ -83,8 +83,8 @@ impl HttpFilter for Canary {
                 true => grpc_status(&response.headers()?),
                 false => None,
             };
-            self.canaries.responded(chosen, status, grpc_status, host);
-            if grpc_status.is_some() {
+            let told = self.canaries.responded(chosen, status, grpc_status, host);
+            if told == Told::All {
                 self.chosen = None;
             }
         }
@@ -92,7 +92,11 @@ impl HttpFilter for Canary {
     }
 
     fn on_response_trailers(&mut self, response: &Response) -> Result<Flow, HostError> {
-        if let Some(chosen) = self.chosen.take_if(|chosen| self.canaries.is_grpc(chosen)) {
+        if let Some(chosen) = self
+            .chosen
+            .take()
+            .filter(|chosen| self.canaries.is_grpc(chosen))
+        {
             let status = grpc_status(&response.headers()?).unwrap_or(UNKNOWN);
             self.canaries.ended(&chosen, status, response.host());
         }

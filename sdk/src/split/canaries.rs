@@ -69,6 +69,15 @@ pub struct Chosen {
     first_byte: Option<Duration>,
 }
 
+/// Whether a guard knows what became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It does.
+    All,
+    /// The gRPC status is still to come.
+    TrailersFollow,
+}
+
 impl Canaries {
     /// Compiles a configuration. The host is asked for metrics, a tick, and the state of guards.
     ///
@@ -233,28 +242,31 @@ impl Canaries {
     }
 
     /// Tells the guard of the response's headers. `grpc_status` is that of a response without a body,
-    /// which has it here; one with a body has it in the trailers ([`Canaries::ended`]).
+    /// which has it here; one with a body has it in the trailers, and then this says so: tell of them
+    /// with [`Canaries::ended`].
     pub fn responded(
         &self,
         chosen: &mut Chosen,
         status: u16,
         grpc_status: Option<u8>,
         host: &dyn Host,
-    ) {
+    ) -> Told {
         let Some((guard, variant)) = self.guard(chosen) else {
-            return;
+            return Told::All;
         };
         if guard.measures_time()
             && let (Some(started), Ok(now)) = (chosen.started, host.now())
         {
             chosen.first_byte = Some(Duration::from_nanos(now.saturating_sub(started)));
         }
-        let failed = guard.is_failure(status);
-        if chosen.grpc && !failed && grpc_status.is_none() {
-            return;
-        }
-        let failed = failed || grpc_status.is_some_and(|status| guard.is_grpc_failure(status));
+        let failed = match grpc_status {
+            _ if guard.is_failure(status) => true,
+            Some(status) => guard.is_grpc_failure(status),
+            None if chosen.grpc => return Told::TrailersFollow,
+            None => false,
+        };
         guard.observe(variant, failed, chosen.first_byte, host);
+        Told::All
     }
 
     /// Tells the guard of the trailers of a gRPC response.

@@ -9,6 +9,7 @@
 mod decisions;
 mod encoding;
 mod index;
+mod splits;
 
 /// SplitMix64, so that every run draws the same.
 struct Chance(u64);

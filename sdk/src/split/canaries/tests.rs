@@ -226,6 +226,19 @@ fn what_stays_of_n_backends_is_shared_as_before() {
     );
 }
 
+/// `sdk/tests/v8/splits.rs` finds the same in V8.
+#[test]
+fn clients_are_the_same_in_every_engine() {
+    let backends = json!([{"name": "a", "weight": 70}, {"name": "b", "weight": 20}, {"name": "c", "weight": 10}]);
+    let found =
+        Bench::one(json!({"backends": backends, "sticky": sticky()})).clients("x-user", 5_000);
+    let folded = found.iter().fold(0u64, |sum, backend| {
+        sum.wrapping_mul(31)
+            .wrapping_add(u64::from(backend.as_bytes()[0]))
+    });
+    assert_eq!(folded, 10_402_707_473_963_804_364);
+}
+
 #[test]
 fn a_share_that_cannot_be_served_is_answered() {
     let bench = Bench::one(json!({"backends": [{"name": "a"}, {}], "sticky": sticky()}));
@@ -325,4 +338,54 @@ fn the_choice_of_route_match_stands_where_no_canary_decides() {
     };
     assert!(at("grpcroute/ns/a/rule/1/match/0/*"));
     assert!(!at("grpcroute/ns/a/rule/10/match/0/*"));
+}
+
+/// What the guard counted of the canary: responses and failures.
+fn counted(bench: &Bench) -> (i64, i64) {
+    bench.canaries.tick(&bench.host);
+    let metrics = bench.host.metrics.borrow();
+    let metric = |what: &str| {
+        let name = format!("canary.shop.guard_canary_{what}");
+        metrics.iter().find(|metric| metric.0 == name).unwrap().1
+    };
+    (metric("responses"), metric("failures"))
+}
+
+#[test]
+fn each_response_is_told_once() {
+    let bench = Bench::one(json!({"weight": 100, "guard": {}}));
+    let chosen = |kind: &str| {
+        let head = RequestHead::new([(&b"content-type"[..], kind.as_bytes())]);
+        let decision = bench.canaries.decide(&head, &bench.host).unwrap();
+        let Outcome::Forward { chosen, .. } = decision.outcome else {
+            panic!("forwarded")
+        };
+        chosen
+    };
+    let (mut responses, mut failures) = (0, 0);
+    for (kind, status, in_headers, in_trailers, fails) in [
+        ("text/html", 200, None, None, 0),
+        ("text/html", 404, None, None, 0),
+        ("text/html", 503, None, None, 1),
+        ("application/grpc", 200, None, Some(0), 0),
+        ("application/grpc+proto", 200, None, Some(13), 1),
+        ("application/grpc", 200, Some(14), None, 1),
+        ("application/grpc", 200, Some(5), None, 0),
+        ("application/grpc", 502, None, None, 1),
+    ] {
+        let mut chosen = chosen(kind);
+        let told = bench
+            .canaries
+            .responded(&mut chosen, status, in_headers, &bench.host);
+        assert_eq!(
+            told == Told::TrailersFollow,
+            in_trailers.is_some(),
+            "{kind} {status}"
+        );
+        if let Some(status) = in_trailers {
+            bench.canaries.ended(&chosen, status, &bench.host);
+        }
+        (responses, failures) = (responses + 1, failures + fails);
+        assert_eq!(counted(&bench), (responses, failures), "{kind} {status}");
+    }
 }
