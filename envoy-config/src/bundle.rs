@@ -3,6 +3,7 @@
 mod route;
 
 use crate::attach::{self, Attachment, Listener, Protocol};
+use crate::backend::Resolved;
 use crate::canary::{Canaries, GatewayCanaries, Served};
 use crate::convert::{Converted, convert};
 use crate::limits::{GatewayLimits, Limits};
@@ -200,28 +201,13 @@ fn gateway_bundle(
         decided,
     } = canaries.of_gateway(limits, &served);
     let mut specs = Vec::new();
-    let mut backends: BTreeMap<String, Backend> = BTreeMap::new();
     let mut native = Vec::new();
-    for (index, (attachment, converted)) in routes.into_iter().enumerate() {
+    for (index, (attachment, converted)) in routes.iter().enumerate() {
         let refused = |listener| refused.get(&(index, listener)).cloned().unwrap_or_default();
         let decided = |rule| decided.contains(&(index, rule));
         specs.extend(route::specs(
             attachment, listeners, converted, refused, decided,
         ));
-        for resolved in &converted.backends {
-            let id = format!(
-                "{}/{}:{}",
-                resolved.namespace, resolved.service, resolved.port
-            );
-            let backend = backends.entry(id).or_insert_with_key(|id| Backend {
-                namespace: resolved.namespace.clone(),
-                service: resolved.service.clone(),
-                port: resolved.port,
-                http2: false,
-                id: id.clone(),
-            });
-            backend.http2 |= resolved.http2;
-        }
         native.extend(route::native(attachment.route, converted, decided));
     }
     let listeners: Vec<ListenerInfo> = listeners
@@ -239,9 +225,32 @@ fn gateway_bundle(
         rate_limit: filter,
         canary,
         listeners,
-        backends: backends.into_values().collect(),
+        backends: backends(&routes),
         native,
     }
+}
+
+/// The backends of all routes, by name.
+fn backends(routes: &[(&Attachment, &Converted)]) -> Vec<Backend> {
+    let mut backends: BTreeMap<String, Backend> = BTreeMap::new();
+    for resolved in routes.iter().flat_map(|(_, converted)| &converted.backends) {
+        let Resolved {
+            namespace,
+            service,
+            port,
+            http2,
+        } = resolved;
+        let id = format!("{namespace}/{service}:{port}");
+        let backend = backends.entry(id).or_insert_with_key(|id| Backend {
+            namespace: namespace.clone(),
+            service: service.clone(),
+            port: *port,
+            http2: false,
+            id: id.clone(),
+        });
+        backend.http2 |= http2;
+    }
+    backends.into_values().collect()
 }
 
 /// The listener, if it is served and carries HTTP.

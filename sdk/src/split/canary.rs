@@ -33,12 +33,15 @@ enum Plan {
     Ramp(Ramp),
 }
 
+/// Name and value.
+pub(super) type Header = (String, String);
+
 /// The backend of a request, by its position.
 #[derive(Debug)]
 pub(super) struct Choice {
     pub(super) backend: usize,
     /// Response headers.
-    pub(super) headers: Vec<(String, String)>,
+    pub(super) headers: Vec<Header>,
     /// Nanoseconds since 1970, if the clock was read.
     pub(super) now: Option<u64>,
 }
@@ -92,49 +95,62 @@ impl Canary {
             true => Some(host.now()?),
             false => None,
         };
-        let choice = |backend, headers| Choice {
+        let at = now.unwrap_or_default();
+        let share = self.share(at);
+        let (backend, headers) = match self.forced(&subject)? {
+            Some(Variant::Canary) => (self.backends.on(Variant::Canary, 0), Vec::new()),
+            Some(Variant::Stable) => {
+                let (draw, headers) = self.draw(&subject, host)?;
+                (self.backends.on(Variant::Stable, draw), headers)
+            }
+            None => match self.kept(head, share, at) {
+                Some((backend, header)) => (Some(backend), Vec::from_iter(header)),
+                None => {
+                    let (draw, mut headers) = self.draw(&subject, host)?;
+                    let backend = self.backends.drawn(draw, share);
+                    let hash = backend.and_then(|at| Some(self.backends.get(at)?.1));
+                    let session = self.session.as_ref().zip(hash);
+                    headers.extend(session.map(|(session, hash)| session.header(hash, None, at)));
+                    (backend, headers)
+                }
+            },
+        };
+        Ok(backend.map(|backend| Choice {
             backend,
             headers,
             now,
-        };
-        let mut forced = None;
+        }))
+    }
+
+    /// Where the first override that decides sends a request.
+    fn forced(&self, subject: &Subject) -> Result<Option<Variant>, HostError> {
         for one in &self.overrides {
-            forced = one.decide(&subject)?;
-            if forced.is_some() {
-                break;
+            if let Some(side) = one.decide(subject)? {
+                return Ok(Some(side));
             }
         }
-        if forced == Some(Variant::Canary) {
-            let canary = self.backends.on(Variant::Canary, 0);
-            return Ok(canary.map(|backend| choice(backend, Vec::new())));
-        }
-        let at = now.unwrap_or_default();
-        let share = self.share(at);
-        let session = self.session.as_ref().filter(|_| forced.is_none());
-        let held = session.and_then(|session| session.of(head, at));
-        if let (Some(session), Some(token)) = (session, held)
-            && let Some(backend) = self.backends.of_session(token.backend, share)
-        {
-            let renewed = session.is_renewed(token, at);
-            let renewed = renewed.then(|| session.header(token.backend, held, at));
-            return Ok(Some(choice(backend, Vec::from_iter(renewed))));
-        }
-        let Drawn { draw, set_cookie } = match &self.sticky {
-            Some(sticky) => sticky.draw(&subject, host)?,
-            None => Drawn::silent(host.draw()),
+        Ok(None)
+    }
+
+    /// The backend of the client's session, and the header that goes on with it if it needs one.
+    fn kept(&self, head: &RequestHead, share: f64, at: u64) -> Option<(usize, Option<Header>)> {
+        let session = self.session.as_ref()?;
+        let held = session.of(head, at)?;
+        let backend = self.backends.of_session(held.backend, share)?;
+        let renewed = session.is_renewed(held, at);
+        Some((
+            backend,
+            renewed.then(|| session.header(held.backend, Some(held), at)),
+        ))
+    }
+
+    fn draw(&self, subject: &Subject, host: &dyn Host) -> Result<(u64, Vec<Header>), HostError> {
+        let Some(sticky) = &self.sticky else {
+            return Ok((host.draw(), Vec::new()));
         };
-        let backend = match forced {
-            Some(side) => self.backends.on(side, draw),
-            None => self.backends.drawn(draw, share),
-        };
-        let mut headers: Vec<(String, String)> =
-            Vec::from_iter(set_cookie.map(|cookie| ("set-cookie".to_owned(), cookie)));
-        if let (Some(session), Some((_, hash))) =
-            (session, backend.and_then(|at| self.backends.get(at)))
-        {
-            headers.push(session.header(hash, None, at));
-        }
-        Ok(backend.map(|backend| choice(backend, headers)))
+        let Drawn { draw, set_cookie } = sticky.draw(subject, host)?;
+        let header = set_cookie.map(|cookie| ("set-cookie".to_owned(), cookie));
+        Ok((draw, Vec::from_iter(header)))
     }
 
     /// The canary's share at a time, guard included.

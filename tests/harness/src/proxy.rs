@@ -28,9 +28,9 @@ pub struct Modules {
 }
 
 /// The proxy for one Gateway with `route-match` in front, behind it `rate-limit`, if anything is
-/// limited, and `canary`, if anything is split by it: in each virtual host the dispatch routes, one for each backend, and behind them the
-/// entry route, which every request meets first. All have the filters enabled, so that a forged
-/// header gets nobody past them.
+/// limited, and `canary`, if anything is split by it. In each virtual host are the dispatch routes,
+/// one for each backend, and behind them the entry route, which every request meets first. All have
+/// the filters enabled, so that a forged header gets nobody past them.
 ///
 /// # Errors
 ///
