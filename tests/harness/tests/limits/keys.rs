@@ -33,7 +33,9 @@ const KNOWN: u64 = 200;
 
 fn keys() -> u64 {
     let keys = std::env::var("GWF_KEYS").ok();
-    keys.map_or(KEYS, |keys| keys.parse().unwrap())
+    let keys = keys.map_or(KEYS, |keys| keys.parse().unwrap());
+    assert!(keys >= 100_000, "GWF_KEYS: {keys} keys leave places free");
+    keys
 }
 
 /// What each client may have, had it a bucket for itself alone.
