@@ -3,6 +3,17 @@
 //! Envoy's hostcalls validate nothing: a CR LF in a value reaches the wire, a bad request header
 //! makes the router answer 503 (source/extensions/common/wasm/context.cc).
 
+use crate::route::InvalidConfig;
+
+/// A configured header name in lower case.
+pub(crate) fn configured(name: &str, field: &str) -> Result<Box<str>, InvalidConfig> {
+    if is_token(name.as_bytes()) {
+        return Ok(name.to_ascii_lowercase().into());
+    }
+    let reason = format_args!("`{name}`: not a header name");
+    Err(InvalidConfig::new(field, reason))
+}
+
 /// Whether this is a `token` (RFC 9110, 5.6.2): a header name or a method.
 pub fn is_token(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|&byte| is_token_byte(byte))

@@ -1,6 +1,6 @@
 //! What tells clients and tiers apart: a value of the request.
 
-use crate::header::is_token;
+use crate::header;
 use crate::host::{HostError, Properties, source_address};
 use crate::json::Tree;
 use crate::request::RequestHead;
@@ -81,14 +81,7 @@ pub(crate) enum Key {
 
 impl Key {
     pub(crate) fn header(name: &str) -> Result<Self, InvalidConfig> {
-        if is_token(name.as_bytes()) {
-            Ok(Key::Header(name.to_ascii_lowercase().into()))
-        } else {
-            Err(InvalidConfig::new(
-                "",
-                format_args!("`{name}`: not a header name"),
-            ))
-        }
+        header::configured(name, "").map(Key::Header)
     }
 
     /// The first value: of a header with several lines, its first line, as Envoy's descriptors have

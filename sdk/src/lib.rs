@@ -17,5 +17,6 @@ pub mod request;
 pub mod route;
 pub mod router;
 pub mod split;
+mod split_mix;
 pub mod target;
 pub mod time;

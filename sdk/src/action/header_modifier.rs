@@ -1,6 +1,6 @@
 //! RequestHeaderModifier and ResponseHeaderModifier.
 
-use crate::header::{is_token, is_value};
+use crate::header::{self, is_value};
 use crate::route::InvalidConfig;
 use crate::route::spec::{HeaderModifierSpec, HeaderSpec};
 
@@ -72,15 +72,10 @@ fn headers(field: &str, specs: &[HeaderSpec]) -> Result<Vec<Header>, InvalidConf
 }
 
 fn name(given: &str) -> Result<Box<[u8]>, InvalidConfig> {
-    let lower = given.to_ascii_lowercase();
-    match lower.as_str() {
-        "host" => Err(InvalidConfig::new("", "Host is rewritten by URLRewrite")),
-        _ if is_token(lower.as_bytes()) => Ok(lower.into_bytes().into()),
-        _ => Err(InvalidConfig::new(
-            "",
-            format_args!("`{given}`: not a header name"),
-        )),
+    if given.eq_ignore_ascii_case("host") {
+        return Err(InvalidConfig::new("", "Host is rewritten by URLRewrite"));
     }
+    header::configured(given, "").map(Into::into)
 }
 
 #[cfg(test)]

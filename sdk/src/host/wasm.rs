@@ -7,6 +7,7 @@ use super::{
 };
 use crate::header::{is_value, is_writable_name};
 use crate::reply::Reply;
+use crate::split_mix;
 use std::cell::Cell;
 use std::ptr::{null, null_mut};
 use std::time::Duration;
@@ -214,8 +215,8 @@ thread_local! {
 }
 
 impl Random for WasmHost {
-    /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014),
-    /// seeded once for each VM by the host: a share of traffic needs an even draw, not a secret.
+    /// SplitMix64, seeded once for each VM by the host: a share of traffic needs an even draw, not a
+    /// secret.
     fn draw(&self) -> u64 {
         let state = SEED.get().unwrap_or_else(|| {
             let mut seed = [0u8; 8];
@@ -224,11 +225,9 @@ impl Random for WasmHost {
             let _ = unsafe { raw::random_get(seed.as_mut_ptr(), seed.len()) };
             u64::from_le_bytes(seed)
         });
-        let state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let state = state.wrapping_add(split_mix::STEP);
         SEED.set(Some(state));
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        split_mix::mixed(state)
     }
 }
 

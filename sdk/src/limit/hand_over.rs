@@ -2,7 +2,7 @@
 //! headers.
 
 use super::spec::HandOverSpec;
-use crate::header::{is_token, is_value};
+use crate::header::{self, is_value};
 use crate::host::{HostError, Properties};
 use crate::key::KeySpec;
 use crate::key::{Key, Subject};
@@ -38,8 +38,11 @@ impl HandOver {
             let key = spec.as_ref().map(Key::try_from);
             key.transpose().map_err(move |error| error.within(field))
         };
-        let tier_header = header(spec.tier_header.as_deref(), "x-gateway-tier", "tierHeader")?;
-        let key_header = header(spec.key_header.as_deref(), "x-gateway-client", "keyHeader")?;
+        let header = |name: &Option<String>, default, field| {
+            header::configured(name.as_deref().unwrap_or(default), field)
+        };
+        let tier_header = header(&spec.tier_header, "x-gateway-tier", "tierHeader")?;
+        let key_header = header(&spec.key_header, "x-gateway-client", "keyHeader")?;
         let bytes = |text: &String| -> Box<[u8]> { text.as_bytes().into() };
         Ok(HandOver {
             tier: key(&spec.tier, "tier")?.map(|key| Tier {
@@ -115,18 +118,6 @@ impl HandOver {
             &filter_state(HITS_ADDEND, &cost.to_string()),
         );
         Ok(())
-    }
-}
-
-fn header(name: Option<&str>, default: &str, field: &str) -> Result<Box<str>, InvalidConfig> {
-    let name = name.unwrap_or(default);
-    if is_token(name.as_bytes()) {
-        Ok(name.to_ascii_lowercase().into())
-    } else {
-        Err(InvalidConfig::new(
-            field,
-            format_args!("`{name}`: not a header name"),
-        ))
     }
 }
 

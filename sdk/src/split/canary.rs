@@ -7,7 +7,7 @@ use super::ramp::{Planned, Ramp};
 use super::session::Session;
 use super::spec::{CanarySpec, Variant};
 use super::sticky::{Drawn, Sticky};
-use crate::header::is_token;
+use crate::header;
 use crate::host::{Host, HostError};
 use crate::key::Subject;
 use crate::request::RequestHead;
@@ -69,7 +69,7 @@ impl Canary {
         let guard = spec.guard.as_ref();
         let guard = guard.map(|one| Guard::new(&spec.name, one, total, host));
         Ok(Canary {
-            header: header_name(spec.header.as_deref().unwrap_or(HEADER), "header")?,
+            header: header::configured(spec.header.as_deref().unwrap_or(HEADER), "header")?,
             plan: Plan::new(spec, &backends, total)?,
             backends,
             overrides,
@@ -79,7 +79,7 @@ impl Canary {
             variant_header: spec
                 .variant_header
                 .as_deref()
-                .map(|name| header_name(name, "variantHeader"))
+                .map(|name| header::configured(name, "variantHeader"))
                 .transpose()?,
         })
     }
@@ -203,14 +203,6 @@ impl Plan {
 
 /// Which backend was chosen, for a second HTTPRoute rule.
 const HEADER: &str = "x-gateway-canary";
-
-fn header_name(name: &str, field: &str) -> Result<Box<str>, InvalidConfig> {
-    if is_token(name.as_bytes()) {
-        return Ok(name.to_ascii_lowercase().into());
-    }
-    let reason = format_args!("`{name}`: not a header name");
-    Err(InvalidConfig::new(field, reason))
-}
 
 fn needs_canary(spec: &CanarySpec) -> Result<(), InvalidConfig> {
     let fields = [

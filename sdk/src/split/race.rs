@@ -16,6 +16,7 @@
 //!
 //! Names count and positions don't: a list in another order moves nobody.
 
+use crate::split_mix::{STEP, mixed};
 use siphasher::sip::SipHasher13;
 
 /// Turns clients' keys into draws: SipHash-1-3 (Aumasson and Bernstein, 2012), keyed with a salt, so
@@ -33,25 +34,14 @@ impl Salt {
     /// The draw of a client whose key has this part at this position, and that of the parts before.
     pub(super) fn draw(&self, before: Option<u64>, at: usize, part: &[u8]) -> u64 {
         let at = u64::try_from(at).unwrap_or(u64::MAX);
-        let hash = self.0.hash(part).wrapping_add(at.wrapping_mul(GOLDEN));
+        let hash = self.0.hash(part).wrapping_add(at.wrapping_mul(STEP));
         mixed(before.unwrap_or(0) ^ hash)
     }
 }
 
-/// 2⁶⁴ divided by the golden ratio, as SplitMix64 steps.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-
 /// What a backend's name comes to: the same in every Envoy and for every canary.
 pub(super) fn name_hash(name: &str) -> u64 {
     SipHasher13::new_with_keys(0, 0).hash(name.as_bytes())
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014): every bit of the input changes every bit
-/// of the result with a probability of about one half.
-fn mixed(word: u64) -> u64 {
-    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
 }
 
 /// Which of the runners, each with the hash of its name and its weight, wins for this draw; none if
