@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use gwf::abi::{Deadline, EnvoyVersion, HeaderMap, Runtime};
 use gwf::chain::{FilterBench, Measured};
 
-use crate::measure::{Cell, Outcome, Samples, budget, median};
+use crate::measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, median, print_table};
 
 /// Requests under one clock; they are built before it starts, and dropped after it has stopped.
 const BATCH: usize = 50;
@@ -17,8 +17,7 @@ const COUNTED: usize = 1_000;
 /// Microseconds and hostcalls that a request may take.
 const BUDGET: (f64, f64) = (3.0, 4.0);
 
-/// What [`row`] gives.
-pub const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 8] = [
     "with",
     "µs",
     "budget",
@@ -29,28 +28,27 @@ pub const COLUMNS: [&str; 8] = [
     "budget",
 ];
 
-/// The row of a filter: the samples of its time, and what it takes in `bench`, whose runtime counts
+/// The row of a filter: the samples of its time, and what it takes on a runtime that counts
 /// instructions.
-pub fn row(
-    name: &str,
-    bench: &mut FilterBench,
-    headers: impl Fn(usize) -> HeaderMap,
-    refuses: bool,
+fn row(
+    subject: &impl Subject,
+    counted: &Runtime,
     samples: &Samples,
     base: &Samples,
 ) -> Outcome<[String; 8]> {
+    let mut bench = subject.load(counted)?;
     let (mut fuel, mut hostcalls) = (0, 0);
     for number in 0..COUNTED {
-        let measured = request(bench, headers(number))?;
-        if measured.reply.is_some() != refuses {
-            return Err(format!("{name}: {:?}", measured.reply).into());
+        let measured = request(&mut bench, subject.request(number))?;
+        if measured.reply.is_some() != subject.refuses() {
+            return Err(format!("{}: {:?}", subject.name(), measured.reply).into());
         }
         fuel += measured.fuel;
         hostcalls = hostcalls.max(measured.hostcalls.iter().map(|(_, count)| count).sum());
     }
     let time = samples.median();
     Ok([
-        name.into(),
+        subject.name().into(),
         format!("{time:.2}"),
         budget(time, BUDGET.0, ""),
         format!("{:.2}", samples.above(base)),
@@ -59,6 +57,65 @@ pub fn row(
         hostcalls.to_string(),
         budget(hostcalls.into(), BUDGET.1, ""),
     ])
+}
+
+/// A filter as it is to be measured.
+pub trait Subject {
+    /// What its row is called.
+    fn name(&self) -> &str;
+    /// The filter with its configuration.
+    fn load(&self, runtime: &Runtime) -> Outcome<FilterBench>;
+    /// The request of that number.
+    fn request(&self, number: usize) -> HeaderMap;
+    /// Whether requests are answered instead of passed on.
+    fn refuses(&self) -> bool {
+        false
+    }
+}
+
+/// A request through each of `subjects`, the first of which is what others are compared with: time,
+/// instructions, hostcalls.
+pub fn requests(title: &str, subjects: &[impl Subject]) -> Outcome<()> {
+    let (timed, counted) = (timed()?, counted()?);
+    let mut cells = Vec::new();
+    for subject in subjects {
+        let cell: Cell = time(subject.load(&timed)?, |number| subject.request(number));
+        cells.push(cell);
+    }
+    let samples = interleaved(if is_quick() { 3 } else { 41 }, &mut cells)?;
+    let base = samples.first().cloned().unwrap_or_default();
+    let mut rows = Vec::with_capacity(subjects.len());
+    for (subject, samples) in subjects.iter().zip(&samples) {
+        rows.push(row(subject, &counted, samples, &base)?);
+    }
+    let title =
+        format!("One request through {title}, wasmtime (all callbacks, from creation to deletion)");
+    print_table(&title, COLUMNS, &rows);
+    Ok(())
+}
+
+/// What many requests, each of a client of its own, add to linear memory.
+pub fn memory(
+    title: &str,
+    mut bench: FilterBench,
+    requests: usize,
+    headers: impl Fn(usize) -> HeaderMap,
+) -> Outcome<()> {
+    let configured = bench.vm().memory_size();
+    for number in 0..requests {
+        request(&mut bench, headers(number))?;
+    }
+    let growth = bench.vm().memory_size() - configured;
+    print_table(
+        &format!("Linear memory of {title} ({requests} requests, a client each)"),
+        ["MiB", "growth, bytes", "budget"],
+        &[[
+            format!("{:.2}", configured as f64 / 1_048_576.0),
+            growth.to_string(),
+            budget(growth as f64, 0.0, ""),
+        ]],
+    );
+    Ok(())
 }
 
 fn runtime(deadline: Deadline) -> Outcome<Runtime> {

@@ -16,11 +16,10 @@ mod measure;
 mod workload;
 
 use canaries::Canary;
-use filter::{COLUMNS, row};
 use gwf::abi::{HeaderMap, Runtime};
 use gwf::chain::FilterBench;
 use gwf::modules::{CANARY, DO_NOTHING};
-use measure::{Cell, Outcome, budget, interleaved, is_quick, print_table};
+use measure::Outcome;
 
 /// Clients that take turns.
 const CLIENTS: usize = 10_000;
@@ -31,7 +30,11 @@ struct Subject {
     canary: Option<Canary>,
 }
 
-impl Subject {
+impl filter::Subject for Subject {
+    fn name(&self) -> &str {
+        self.name
+    }
+
     fn load(&self, runtime: &Runtime) -> Outcome<FilterBench> {
         match self.canary {
             None => filter::load(runtime, DO_NOTHING, ""),
@@ -65,60 +68,11 @@ fn subjects() -> Vec<Subject> {
 }
 
 fn main() -> Outcome<()> {
-    requests()?;
-    memory(measure::requests(1_000_000)?)
-}
-
-/// A request through one filter: time, instructions, hostcalls.
-fn requests() -> Outcome<()> {
-    let (timed, counted) = (filter::timed()?, filter::counted()?);
-    let subjects = subjects();
-    let mut cells = Vec::new();
-    for subject in &subjects {
-        let cell: Cell = filter::time(subject.load(&timed)?, |number| subject.request(number));
-        cells.push(cell);
-    }
-    let samples = interleaved(if is_quick() { 3 } else { 41 }, &mut cells)?;
-    let base = samples.first().cloned().unwrap_or_default();
-    let mut rows = Vec::with_capacity(subjects.len());
-    for (subject, samples) in subjects.iter().zip(&samples) {
-        let mut bench = subject.load(&counted)?;
-        let request = |number| subject.request(number);
-        rows.push(row(
-            subject.name,
-            &mut bench,
-            request,
-            false,
-            samples,
-            &base,
-        )?);
-    }
-    print_table(
-        "One request through canary, wasmtime (all callbacks, from creation to deletion)",
-        COLUMNS,
-        &rows,
-    );
-    Ok(())
-}
-
-/// What many requests of as many clients add to linear memory.
-fn memory(requests: usize) -> Outcome<()> {
-    let runtime = filter::timed()?;
+    filter::requests("canary", &subjects())?;
     let configuration = Canary::Guard.configuration("x-gateway-canary");
-    let mut bench = filter::load(&runtime, CANARY, &configuration)?;
-    let configured = bench.vm().memory_size();
-    for number in 0..requests {
-        filter::request(&mut bench, Canary::Guard.request(number))?;
-    }
-    let growth = bench.vm().memory_size() - configured;
-    print_table(
-        &format!("Linear memory of canary ({requests} requests, a client each)"),
-        ["MiB", "growth, bytes", "budget"],
-        &[[
-            format!("{:.2}", configured as f64 / 1_048_576.0),
-            growth.to_string(),
-            budget(growth as f64, 0.0, ""),
-        ]],
-    );
-    Ok(())
+    let bench = filter::load(&filter::timed()?, CANARY, &configuration)?;
+    let requests = measure::requests(1_000_000)?;
+    filter::memory("canary", bench, requests, |client| {
+        Canary::Guard.request(client)
+    })
 }

@@ -3,9 +3,9 @@
 use gwf::abi::{HeaderMap, Runtime};
 use gwf::modules::{DO_NOTHING, RATE_LIMIT};
 
-use crate::filter::{self, COLUMNS, row};
+use crate::filter;
 use crate::limits::{self, Limits};
-use crate::measure::{Cell, Outcome, budget, interleaved, is_quick, print_table};
+use crate::measure::Outcome;
 
 /// A client's requests an hour, of which no run uses up so many.
 const PLENTY: u32 = 100_000_000;
@@ -29,6 +29,12 @@ impl Subject {
             refuses: false,
         }
     }
+}
+
+impl filter::Subject for Subject {
+    fn name(&self) -> &str {
+        self.name
+    }
 
     fn load(&self, runtime: &Runtime) -> Outcome<gwf::chain::FilterBench> {
         let mut bench = match self.limits {
@@ -46,6 +52,10 @@ impl Subject {
 
     fn request(&self, number: usize) -> HeaderMap {
         limits::request(number.wrapping_mul(7919) % self.clients)
+    }
+
+    fn refuses(&self) -> bool {
+        self.refuses
     }
 }
 
@@ -69,55 +79,12 @@ fn subjects() -> Vec<Subject> {
 
 /// A request through one filter: time, instructions, hostcalls.
 pub fn requests() -> Outcome<()> {
-    let (timed, counted) = (filter::timed()?, filter::counted()?);
-    let subjects = subjects();
-    let mut cells = Vec::new();
-    for subject in &subjects {
-        let cell: Cell = filter::time(subject.load(&timed)?, |number| subject.request(number));
-        cells.push(cell);
-    }
-    let samples = interleaved(if is_quick() { 3 } else { 41 }, &mut cells)?;
-    let base = samples.first().cloned().unwrap_or_default();
-    let mut rows = Vec::with_capacity(subjects.len());
-    for (subject, samples) in subjects.iter().zip(&samples) {
-        let mut bench = subject.load(&counted)?;
-        let request = |number| subject.request(number);
-        let refuses = subject.refuses;
-        rows.push(row(
-            subject.name,
-            &mut bench,
-            request,
-            refuses,
-            samples,
-            &base,
-        )?);
-    }
-    print_table(
-        "One request through rate-limit, wasmtime (all callbacks, from creation to deletion)",
-        COLUMNS,
-        &rows,
-    );
-    Ok(())
+    filter::requests("rate-limit", &subjects())
 }
 
 /// What many requests of as many clients add to linear memory.
 pub fn memory(requests: usize) -> Outcome<()> {
-    let runtime = filter::timed()?;
     let configuration = Limits::Tiers.configuration(PLENTY);
-    let mut bench = filter::load(&runtime, RATE_LIMIT, &configuration)?;
-    let configured = bench.vm().memory_size();
-    for number in 0..requests {
-        filter::request(&mut bench, limits::request(number))?;
-    }
-    let growth = bench.vm().memory_size() - configured;
-    print_table(
-        &format!("Linear memory of rate-limit ({requests} requests, a client each)"),
-        ["MiB", "growth, bytes", "budget"],
-        &[[
-            format!("{:.2}", configured as f64 / 1_048_576.0),
-            growth.to_string(),
-            budget(growth as f64, 0.0, ""),
-        ]],
-    );
-    Ok(())
+    let bench = filter::load(&filter::timed()?, RATE_LIMIT, &configuration)?;
+    filter::memory("rate-limit", bench, requests, limits::request)
 }
