@@ -6,9 +6,9 @@
 
 pub mod abi;
 pub mod chain;
+mod child_process;
 pub mod envoy;
 pub mod exchange;
-mod guarded;
 pub mod host;
 pub mod hosts;
 pub mod judge;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use thiserror::Error;
 
-use crate::guarded::Guarded;
+use crate::child_process::Guarded;
 
 /// Where `just ratelimit-tools` installs the service.
 const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.tools/bin");

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::bootstrap::listener_name;
 use super::{EnvoyError, Options, client};
-use crate::guarded::Guarded;
+use crate::child_process::Guarded;
 use crate::xds::Proxy;
 
 /// The pause between two looks at an Envoy that starts.

@@ -1,17 +1,15 @@
 //! The module in front of two backends, requests for it, and what it reports.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use gwf::abi::{Clock, Deadline, EnvoyVersion, Plugin, Process, Runtime};
-use gwf::chain::{Admission, EmbeddedEnvoy, Options};
+use gwf::abi::{Clock, Plugin, Process};
+use gwf::chain::{Admission, EmbeddedEnvoy};
 use gwf::exchange::{Answer, Exchange};
 use serde_json::Value;
 
+use crate::embedded_host;
+pub(crate) use crate::embedded_host::get;
 use crate::two_backends::{canary, proxy};
-
-/// Compiles the module once for all tests.
-static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap());
 
 /// An Envoy with a canary of these fields, and its clock.
 pub(crate) fn envoy(
@@ -19,16 +17,7 @@ pub(crate) fn envoy(
     workers: usize,
     admission: Admission,
 ) -> (EmbeddedEnvoy, Arc<Clock>) {
-    let clock = Arc::new(Clock::default());
-    let options = Options {
-        workers,
-        admission,
-        clock: Arc::clone(&clock),
-        ..Options::default()
-    };
-    let proxy = proxy(&canary(fields));
-    let envoy = EmbeddedEnvoy::new(&RUNTIME, &proxy, &options).unwrap();
-    (envoy, clock)
+    embedded_host::envoy(&proxy(&canary(fields)), workers, admission)
 }
 
 /// An update of the configuration.
@@ -40,23 +29,15 @@ pub(crate) fn plugin(fields: Value) -> Arc<Plugin> {
     })
 }
 
-pub(crate) fn get(headers: &[(&str, &[u8])]) -> Exchange {
-    let owned = |(name, value): &(&str, &[u8])| ((*name).into(), value.to_vec());
-    Exchange {
-        headers: headers.iter().map(owned).collect(),
-        ..Exchange::get("x.example", "/")
-    }
-}
-
 pub(crate) fn of_user(user: usize) -> Exchange {
-    get(&[("x-user", format!("user-{user}").as_bytes())])
+    get(b"/", &[("x-user", format!("user-{user}").as_bytes())])
 }
 
 /// A request that fails if it comes to the canary.
 pub(crate) fn failing() -> Exchange {
     Exchange {
         backend_status: vec![("v2".into(), 503)],
-        ..get(&[])
+        ..get(b"/", &[])
     }
 }
 

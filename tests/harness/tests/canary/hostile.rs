@@ -30,8 +30,7 @@ fn everything() -> EmbeddedEnvoy {
 /// The request is answered by one backend each time, and the filter lives.
 #[track_caller]
 fn survives(envoy: &mut EmbeddedEnvoy, what: &str, path: &[u8], headers: &[(&str, &[u8])]) {
-    let mut exchange = get(headers);
-    exchange.path = path.to_vec();
+    let exchange = get(path, headers);
     for _ in 0..3 {
         let answer = envoy.send(0, &exchange).unwrap();
         assert_eq!(answer.status, 200, "{what}: {:?}", answer.why);

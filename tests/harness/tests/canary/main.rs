@@ -2,6 +2,9 @@
 //! updates of the configuration, or requests that no client of a scenario could send.
 
 #[cfg(test)]
+#[path = "../embedded_host/mod.rs"]
+mod embedded_host;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod hostile;

@@ -13,7 +13,7 @@ fn guarded(hold: &str) -> Value {
 
 /// How many of so many requests come to the canary.
 fn on_canary(envoy: &mut EmbeddedEnvoy, requests: usize) -> usize {
-    let mut answers = (0..requests).map(|_| envoy.send(0, &get(&[])).unwrap());
+    let mut answers = (0..requests).map(|_| envoy.send(0, &get(b"/", &[])).unwrap());
     answers.by_ref().filter(is_canary).count()
 }
 

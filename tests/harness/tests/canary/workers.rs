@@ -83,7 +83,7 @@ fn backed_off(workers: usize) {
     assert_eq!(metric(process, "guard_state"), 1);
     envoy.advance(Duration::from_millis(200));
     for worker in envoy.workers() {
-        let answers = (0..50).map(|_| worker.send(&get(&[])).unwrap());
+        let answers = (0..50).map(|_| worker.send(&get(b"/", &[])).unwrap());
         assert_eq!(answers.filter(is_canary).count(), 0);
     }
     let process = envoy.process();

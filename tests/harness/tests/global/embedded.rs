@@ -9,8 +9,8 @@ use gwf::chain::{EmbeddedEnvoy, Options};
 use gwf::exchange::{Answer, Exchange};
 use gwf::services::ServiceClient;
 
+use crate::embedded_host::RUNTIME;
 use crate::fixture::{get, proxy};
-use crate::rate_limited::RUNTIME;
 
 /// One Envoy, its calls to the service, and its virtual time, which stands still while the service
 /// has its own.

@@ -9,6 +9,10 @@ mod counting;
 #[cfg(test)]
 mod embedded;
 #[cfg(test)]
+#[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../embedded_host/mod.rs"]
+mod embedded_host;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod lease;

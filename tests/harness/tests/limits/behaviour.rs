@@ -111,15 +111,19 @@ fn admitted(envoy: &mut EmbeddedEnvoy, exchange: &Exchange) -> usize {
     (0..10).filter(&mut answer).count()
 }
 
+/// So many of ten requests are admitted, and the filter lives.
+#[track_caller]
+fn admits(envoy: &mut EmbeddedEnvoy, what: &str, count: usize, exchange: &Exchange) {
+    assert_eq!(admitted(envoy, exchange), count, "{what}");
+    assert_eq!(envoy.workers()[0].vms()[0].failure(), None, "{what}");
+}
+
 #[test]
-fn hostile_requests_are_counted_like_any_other() {
+fn hostile_paths_and_keys_are_counted_like_any_other() {
     let (mut envoy, _) = envoy(EVERYTHING, 1, Admission::Everything);
     let mut expect = |what: &str, count: usize, path: &[u8], headers: &[(&str, &[u8])]| {
-        let admitted = admitted(&mut envoy, &get(path, headers));
-        assert_eq!(admitted, count, "{what}");
-        assert_eq!(envoy.workers()[0].vms()[0].failure(), None, "{what}");
+        admits(&mut envoy, what, count, &get(path, headers));
     };
-
     let long = [b"/".as_slice(), &b"x".repeat(1 << 20)].concat();
     let query = [b"/?".as_slice(), &b"a=%ff&".repeat(1 << 17), b"q=1"].concat();
     expect("a path of 1 MiB", 10, &long, &[]);
@@ -153,6 +157,15 @@ fn hostile_requests_are_counted_like_any_other() {
         expect("a key that is no text", 2, b"/", &[("x-client", key)]);
     }
 
+    expect("an ordinary request", 2, b"/", &[("x-client", b"ordinary")]);
+}
+
+#[test]
+fn hostile_cookies_are_counted_like_any_other() {
+    let (mut envoy, _) = envoy(EVERYTHING, 1, Admission::Everything);
+    let mut expect = |what: &str, count: usize, path: &[u8], headers: &[(&str, &[u8])]| {
+        admits(&mut envoy, what, count, &get(path, headers));
+    };
     let cookies = b"a=b; ".repeat((64 << 10) / 5);
     expect(
         "64 KiB of cookies",
@@ -170,6 +183,15 @@ fn hostile_requests_are_counted_like_any_other() {
         expect("cookies that are none", 10, b"/", &[("cookie", cookie)]);
     }
 
+    expect("an ordinary request", 2, b"/", &[("x-client", b"ordinary")]);
+}
+
+#[test]
+fn hostile_tokens_and_costs_are_counted_like_any_other() {
+    let (mut envoy, _) = envoy(EVERYTHING, 1, Admission::Everything);
+    let mut expect = |what: &str, count: usize, path: &[u8], headers: &[(&str, &[u8])]| {
+        admits(&mut envoy, what, count, &get(path, headers));
+    };
     let nested = [b"Bearer e30.".as_slice(), &b"W1tb".repeat(10_000), b".e30"].concat();
     for token in [
         &b"Bearer"[..],

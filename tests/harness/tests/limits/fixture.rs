@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gwf::abi::{Clock, HeaderMap, MapKind, Module, Plugin, Process};
-use gwf::chain::{Admission, EmbeddedEnvoy, FilterBench, Measured, Options};
-use gwf::exchange::Exchange;
+use gwf::chain::{Admission, EmbeddedEnvoy, FilterBench, Measured};
 use gwf::modules::RATE_LIMIT;
 
-use crate::rate_limited::{RUNTIME, proxy};
+pub(crate) use crate::embedded_host::get;
+use crate::embedded_host::{self, RUNTIME};
+use crate::rate_limited::proxy;
 
 /// Compiled once for all tests.
 pub(crate) fn module() -> Arc<Module> {
@@ -67,22 +68,5 @@ pub(crate) fn envoy(
     workers: usize,
     admission: Admission,
 ) -> (EmbeddedEnvoy, Arc<Clock>) {
-    let clock = Arc::new(Clock::default());
-    let options = Options {
-        workers,
-        admission,
-        clock: Arc::clone(&clock),
-        ..Options::default()
-    };
-    let envoy =
-        EmbeddedEnvoy::new(&RUNTIME, &proxy(configuration, &[("r", "/")]), &options).unwrap();
-    (envoy, clock)
-}
-
-pub(crate) fn get(path: &[u8], headers: &[(&str, &[u8])]) -> Exchange {
-    let owned = |(name, value): &(&str, &[u8])| ((*name).into(), value.to_vec());
-    Exchange {
-        headers: headers.iter().map(owned).collect(),
-        ..Exchange::get("x.example", path)
-    }
+    embedded_host::envoy(&proxy(configuration, &[("r", "/")]), workers, admission)
 }

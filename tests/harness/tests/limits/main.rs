@@ -6,6 +6,9 @@ mod behaviour;
 #[cfg(test)]
 mod bucket;
 #[cfg(test)]
+#[path = "../embedded_host/mod.rs"]
+mod embedded_host;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod keys;

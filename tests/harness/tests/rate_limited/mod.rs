@@ -1,14 +1,7 @@
 //! The `rate-limit` module in front of one backend: for several test targets.
 
-use std::sync::LazyLock;
-
-use gwf::abi::{Deadline, EnvoyVersion, Runtime};
 use gwf::modules::RATE_LIMIT;
 use gwf::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
-
-/// Compiles the module once for all tests.
-pub(crate) static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap());
 
 /// The module in front of routes of these names, each for the path prefix beside it.
 pub(crate) fn proxy(configuration: &str, routes: &[(&str, &str)]) -> Proxy {

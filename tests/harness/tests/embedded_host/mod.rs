@@ -1,0 +1,37 @@
+//! The embedded host in front of a proxy, and requests for it: for several test targets.
+
+use std::sync::{Arc, LazyLock};
+
+use gwf::abi::{Clock, Deadline, EnvoyVersion, Runtime};
+use gwf::chain::{Admission, EmbeddedEnvoy, Options};
+use gwf::exchange::Exchange;
+use gwf::xds::Proxy;
+
+/// Compiles a module once for all tests.
+pub(crate) static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap());
+
+/// An Envoy, and its clock.
+pub(crate) fn envoy(
+    proxy: &Proxy,
+    workers: usize,
+    admission: Admission,
+) -> (EmbeddedEnvoy, Arc<Clock>) {
+    let clock = Arc::new(Clock::default());
+    let options = Options {
+        workers,
+        admission,
+        clock: Arc::clone(&clock),
+        ..Options::default()
+    };
+    let envoy = EmbeddedEnvoy::new(&RUNTIME, proxy, &options).unwrap();
+    (envoy, clock)
+}
+
+pub(crate) fn get(path: &[u8], headers: &[(&str, &[u8])]) -> Exchange {
+    let owned = |(name, value): &(&str, &[u8])| ((*name).into(), value.to_vec());
+    Exchange {
+        headers: headers.iter().map(owned).collect(),
+        ..Exchange::get("x.example", path)
+    }
+}
