@@ -28,6 +28,11 @@ impl Pattern {
             .map(Pattern)
     }
 
+    /// The anchored pattern, which every RE2 reads alike.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
     /// Whether the whole value matches.
     pub fn matches(&self, value: &[u8]) -> bool {
         std::str::from_utf8(value).is_ok_and(|text| self.0.is_match(text))

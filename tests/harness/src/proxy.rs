@@ -1,7 +1,8 @@
 //! A Gateway's bundle as Envoy Gateway would hand it to Envoy.
 
 use crate::xds::{
-    Cluster, Listener, Proxy, Route, RouteAction, ServiceCluster, VirtualHost, WasmFilter,
+    Cluster, Forward, Listener, Proxy, Route, RouteAction, ServiceCluster, UpstreamProtocol,
+    VirtualHost, WasmFilter,
 };
 use gateway_bundle::{Backend, GatewayBundle, ListenerInfo};
 use gateway_filter_sdk::router::{BACKEND_HEADER, HOST_HEADER};
@@ -53,6 +54,7 @@ pub fn proxy(
                 port: info.port,
                 trusted_hops: info.trusted_hops,
                 virtual_hosts: vec![host],
+                ..Listener::default()
             }),
         }
     }
@@ -71,7 +73,10 @@ pub fn proxy(
         name: backend.id.clone(),
         namespace: backend.namespace.clone(),
         service: backend.service.clone(),
-        http2: backend.http2,
+        protocol: match backend.http2 {
+            true => UpstreamProtocol::Http2,
+            false => UpstreamProtocol::Http1,
+        },
     });
     Ok(Proxy {
         listeners,
@@ -125,12 +130,12 @@ fn dispatch(backend: &Backend) -> Route {
     Route {
         name: format!("dispatch/{}", backend.id),
         prefix: "/".into(),
-        headers: vec![(BACKEND_HEADER.into(), backend.id.clone())],
+        headers: vec![(BACKEND_HEADER.into(), backend.id.as_str().into())],
         filters_enabled: true,
-        action: RouteAction::Forward {
-            cluster: backend.id.clone(),
+        action: RouteAction::Forward(Forward {
             host_rewrite_header: Some(HOST_HEADER.into()),
-        },
+            ..Forward::to(&backend.id)
+        }),
     }
 }
 

@@ -12,7 +12,10 @@ use gwf::abi::{Deadline, EnvoyVersion, HeaderMap, MapKind, Plugin, Runtime};
 use gwf::chain::{Admission, EmbeddedEnvoy, FilterBench, Options};
 use gwf::exchange::{Answer, Exchange, Headers};
 use gwf::modules;
-use gwf::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+use gwf::xds::{
+    Cluster, Forward, Listener, Proxy, Route, RouteAction, StringMatch, UpstreamProtocol,
+    VirtualHost, WasmFilter,
+};
 
 /// Compiles each module once for all tests.
 static RUNTIME: LazyLock<Runtime> =
@@ -29,16 +32,13 @@ const CONFIG: &str = r#"{"routes": [{"kind": "HTTPRoute", "metadata": {"namespac
      "backendRefs": [{"name": "matched", "port": 80}]},
     {"backendRefs": [{"name": "other", "port": 80}]}]}}]}"#;
 
-fn route(name: &str, headers: Vec<(String, String)>, cluster: &str) -> Route {
+fn route(name: &str, headers: Vec<(String, StringMatch)>, cluster: &str) -> Route {
     Route {
         name: name.into(),
         prefix: "/".into(),
         headers,
         filters_enabled: true,
-        action: RouteAction::Forward {
-            cluster: cluster.into(),
-            host_rewrite_header: None,
-        },
+        action: RouteAction::Forward(Forward::to(cluster)),
     }
 }
 
@@ -48,13 +48,12 @@ fn envoy(module: &str, configuration: &str) -> EmbeddedEnvoy {
         name: format!("n/{service}:80"),
         namespace: "n".into(),
         service: service.into(),
-        http2: false,
+        protocol: UpstreamProtocol::Http1,
     };
     let chosen = vec![("x-gateway-backend".into(), "n/matched:80".into())];
     let proxy = Proxy {
         listeners: vec![Listener {
             port: 80,
-            trusted_hops: 0,
             virtual_hosts: vec![VirtualHost {
                 name: "n/g/http/*".into(),
                 domains: vec!["*".into()],
@@ -63,6 +62,7 @@ fn envoy(module: &str, configuration: &str) -> EmbeddedEnvoy {
                     route("entry", vec![], "n/other:80"),
                 ],
             }],
+            ..Listener::default()
         }],
         filters: vec![WasmFilter {
             name: "filter".into(),

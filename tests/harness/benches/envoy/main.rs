@@ -260,8 +260,8 @@ fn spread(routes: usize) -> Vec<usize> {
 fn listener(virtual_hosts: Vec<VirtualHost>) -> Listener {
     Listener {
         port: 80,
-        trusted_hops: 0,
         virtual_hosts,
+        ..Listener::default()
     }
 }
 
@@ -272,7 +272,7 @@ fn dispatch_and_entry(undecided: u16) -> Vec<Route> {
         prefix: "/".into(),
         headers: vec![(
             BACKEND_HEADER.into(),
-            format!("shop/service-{service}:8080"),
+            format!("shop/service-{service}:8080").into(),
         )],
         filters_enabled: true,
         action: RouteAction::DirectResponse(200),

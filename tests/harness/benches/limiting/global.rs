@@ -163,7 +163,6 @@ fn proxy(subject: &Subject, services: Vec<ServiceCluster>) -> Proxy {
     Proxy {
         listeners: vec![Listener {
             port: 80,
-            trusted_hops: 0,
             virtual_hosts: vec![VirtualHost {
                 name: "shop/gateway/http/*".into(),
                 domains: vec!["*".into()],
@@ -175,6 +174,7 @@ fn proxy(subject: &Subject, services: Vec<ServiceCluster>) -> Proxy {
                     action: RouteAction::DirectResponse(200),
                 }],
             }],
+            ..Listener::default()
         }],
         filters: vec![WasmFilter {
             name: "rate-limit".into(),

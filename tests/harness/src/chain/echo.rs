@@ -32,12 +32,15 @@ pub(crate) fn see(cluster: &Cluster, request: &HeaderMap) -> Seen {
 /// another status for its Service.
 pub(crate) fn answer(seen: &Seen, cluster: &Cluster, exchange: &Exchange) -> Response {
     let grpc = exchange.protocol == Protocol::Grpc;
+    let http2 = cluster
+        .protocol
+        .is_http2(exchange.protocol != Protocol::Http);
     let stated = exchange.status_of(&cluster.service);
     let code = stated.filter(|_| !grpc).unwrap_or(200);
     let body = if grpc {
         EMPTY_GRPC_MESSAGE.to_vec()
     } else {
-        describe(seen, cluster).to_string().into_bytes()
+        describe(seen, http2).to_string().into_bytes()
     };
     let mut headers = HeaderMap::new(MapKind::Response);
     headers.add(b":status", code.to_string().as_bytes());
@@ -57,7 +60,7 @@ pub(crate) fn answer(seen: &Seen, cluster: &Cluster, exchange: &Exchange) -> Res
             [(&b"grpc-status"[..], status.as_bytes())],
         )
     };
-    let chunks = match (seen.method.as_str(), cluster.http2) {
+    let chunks = match (seen.method.as_str(), http2) {
         ("HEAD", _) => Vec::new(),
         (_, true) => vec![body],
         // Over HTTP/1.1 the end of a body comes by itself.
@@ -75,7 +78,7 @@ pub(crate) fn answer(seen: &Seen, cluster: &Cluster, exchange: &Exchange) -> Res
     }
 }
 
-fn describe(seen: &Seen, cluster: &Cluster) -> Value {
+fn describe(seen: &Seen, http2: bool) -> Value {
     let mut headers = Map::new();
     for (name, value) in &seen.headers {
         let value = Value::String(String::from_utf8_lossy(value).into_owned());
@@ -94,7 +97,7 @@ fn describe(seen: &Seen, cluster: &Cluster) -> Value {
         "path": seen.path,
         "host": seen.authority,
         "method": seen.method,
-        "proto": if cluster.http2 { "HTTP/2.0" } else { "HTTP/1.1" },
+        "proto": if http2 { "HTTP/2.0" } else { "HTTP/1.1" },
         "headers": headers,
         "namespace": seen.namespace,
         "ingress": "",

@@ -150,10 +150,7 @@ impl<'a> Run<'a> {
             RouteAction::DirectResponse(status) => {
                 return Err(plain((*status).into(), "direct_response"));
             }
-            RouteAction::Forward {
-                cluster,
-                host_rewrite_header,
-            } => (cluster, host_rewrite_header),
+            RouteAction::Forward(forward) => (&forward.cluster, &forward.host_rewrite_header),
         };
         let headers = &mut self.stream.request_headers;
         if let Some(name) = rewrite

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::abi::{EnvoyVersion, HeaderMap, RouteInfo};
-use crate::xds::{Listener, Route, RouteAction, VirtualHost};
+use crate::xds::{Listener, Route, RouteAction, StringMatch, VirtualHost};
 
 /// The virtual hosts of one listener, found by domain.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Match<'_> {
             virtual_host: self.virtual_host.name.clone(),
             cluster: match &self.route.action {
                 RouteAction::DirectResponse(_) => None,
-                RouteAction::Forward { cluster, .. } => Some(cluster.clone()),
+                RouteAction::Forward(forward) => Some(forward.cluster.clone()),
             },
         }
     }
@@ -102,13 +102,14 @@ impl Router {
         self.virtual_hosts.get(*place?)
     }
 
-    fn matches_headers(&self, headers: &HeaderMap, wanted: &[(String, String)]) -> bool {
-        wanted.iter().all(|(name, value)| {
+    fn matches_headers(&self, headers: &HeaderMap, wanted: &[(String, StringMatch)]) -> bool {
+        wanted.iter().all(|(name, wanted)| {
             let name = name.as_bytes();
             if self.lines_alone {
-                return headers.values(name).any(|v| v == value.as_bytes());
+                return headers.values(name).any(|value| wanted.matches(value));
             }
-            headers.joined(name).is_some_and(|v| v == value.as_bytes())
+            let joined = headers.joined(name);
+            joined.is_some_and(|value| wanted.matches(&value))
         })
     }
 }
@@ -138,7 +139,7 @@ mod tests {
             prefix: prefix.to_owned(),
             headers: headers
                 .iter()
-                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .map(|(n, v)| ((*n).to_owned(), (*v).into()))
                 .collect(),
             filters_enabled: false,
             action: RouteAction::DirectResponse(200),
@@ -156,8 +157,8 @@ mod tests {
     fn router(virtual_hosts: Vec<VirtualHost>, envoy: EnvoyVersion) -> Router {
         let listener = Listener {
             port: 80,
-            trusted_hops: 0,
             virtual_hosts,
+            ..Listener::default()
         };
         Router::new(&listener, envoy)
     }

@@ -14,7 +14,10 @@ use super::{EmbeddedEnvoy, Options};
 use crate::abi::{CalloutAnswer, Runtime};
 use crate::exchange::{Answer, Exchange};
 use crate::probe;
-use crate::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+use crate::xds::{
+    Cluster, Forward, Listener, Proxy, Route, RouteAction, UpstreamProtocol, VirtualHost,
+    WasmFilter,
+};
 
 /// A proxy with these guests as filters: `/` leads to the service `one` and, with `x-to: two`, to
 /// the service `two`; `/off/` has no filters, `/teapot/` is a direct response and `/gone/` leads
@@ -39,24 +42,27 @@ impl Bench {
                 fail_open: false,
             }
         });
-        let cluster = |service: &str, http2| Cluster {
+        let cluster = |service: &str, protocol| Cluster {
             name: format!("ns/{service}:80"),
             namespace: "ns".to_owned(),
             service: service.to_owned(),
-            http2,
+            protocol,
         };
         let proxy = Proxy {
             listeners: vec![Listener {
                 port: 80,
-                trusted_hops: 0,
                 virtual_hosts: vec![VirtualHost {
                     name: "vh".to_owned(),
                     domains: vec!["*".to_owned()],
                     routes: routes(),
                 }],
+                ..Listener::default()
             }],
             filters: filters.collect(),
-            clusters: vec![cluster("one", false), cluster("two", true)],
+            clusters: vec![
+                cluster("one", UpstreamProtocol::Http1),
+                cluster("two", UpstreamProtocol::Http2),
+            ],
             jwt: Vec::new(),
             services: Vec::new(),
         };
@@ -85,14 +91,16 @@ fn routes() -> Vec<Route> {
         prefix: prefix.to_owned(),
         headers: headers
             .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .map(|(n, v)| ((*n).to_owned(), (*v).into()))
             .collect(),
         filters_enabled: name != "off",
         action,
     };
-    let forward = |cluster: &str| RouteAction::Forward {
-        cluster: cluster.to_owned(),
-        host_rewrite_header: Some("x-host".to_owned()),
+    let forward = |cluster: &str| {
+        RouteAction::Forward(Forward {
+            host_rewrite_header: Some("x-host".to_owned()),
+            ..Forward::to(cluster)
+        })
     };
     vec![
         route("off", "/off", &[], forward("ns/one:80")),

@@ -13,8 +13,8 @@ use std::net::SocketAddr;
 use serde_json::{Map, Value, json};
 
 use crate::xds::{
-    Cluster, JwtRequirement, Listener, Proxy, Route, RouteAction, ServiceCluster, VirtualHost,
-    WasmFilter,
+    Cluster, JwtRequirement, Listener, Proxy, Route, RouteAction, ServiceCluster, StringMatch,
+    UpstreamProtocol, VirtualHost, WasmFilter,
 };
 
 /// The bootstrap of `proxy`. `backends` gives the address of each cluster by its name; a cluster
@@ -193,24 +193,30 @@ fn matching(prefix: &str, headers: &[Value]) -> Value {
     }
 }
 
+fn string_match(wanted: &StringMatch) -> Value {
+    match wanted {
+        StringMatch::Exact(value) => json!({"exact": value}),
+        StringMatch::RegularExpression(pattern) => {
+            json!({"safe_regex": {"regex": pattern.as_str()}})
+        }
+    }
+}
+
 /// Unset fields are null, which is how protobuf's JSON reads it.
 fn route(route: &Route, filters: &[WasmFilter]) -> Value {
     let headers: Vec<_> = route
         .headers
         .iter()
-        .map(|(name, value)| json!({"name": name, "string_match": {"exact": value}}))
+        .map(|(name, value)| json!({"name": name, "string_match": string_match(value)}))
         .collect();
     let matches = matching(&route.prefix, &headers);
     let (direct_response, forward) = match &route.action {
         RouteAction::DirectResponse(status) => (json!({"status": status}), Value::Null),
-        RouteAction::Forward {
-            cluster,
-            host_rewrite_header,
-        } => (
+        RouteAction::Forward(forward) => (
             Value::Null,
             json!({
-                "cluster": cluster,
-                "host_rewrite_header": host_rewrite_header,
+                "cluster": forward.cluster,
+                "host_rewrite_header": forward.host_rewrite_header,
                 "upgrade_configs": [{"upgrade_type": "websocket"}],
             }),
         ),
@@ -236,22 +242,45 @@ fn enabled(filters: &[WasmFilter]) -> Map<String, Value> {
 }
 
 fn cluster(cluster: &Cluster, backend: Option<&SocketAddr>) -> Value {
-    endpoints(&cluster.name, backend.copied(), cluster.http2, "10s")
+    endpoints(&cluster.name, backend.copied(), cluster.protocol, "10s")
 }
 
 /// A call that waits for a connection uses up its own deadline, which is short.
 fn service(service: &ServiceCluster) -> Value {
-    endpoints(&service.name, service.address, true, "1s")
+    endpoints(
+        &service.name,
+        service.address,
+        UpstreamProtocol::Http2,
+        "1s",
+    )
 }
 
-fn endpoints(name: &str, at: Option<SocketAddr>, http2: bool, connect_timeout: &str) -> Value {
+fn endpoints(
+    name: &str,
+    at: Option<SocketAddr>,
+    protocol: UpstreamProtocol,
+    connect_timeout: &str,
+) -> Value {
     let endpoint = |at| json!({"endpoint": {"address": address(at)}});
     let endpoints: Vec<_> = at.map(endpoint).into_iter().collect();
-    let protocol = json!({
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-            "explicit_http_config": {"http2_protocol_options": {}},
-        },
+    let config = match protocol {
+        UpstreamProtocol::Http1 => None,
+        UpstreamProtocol::Http2 => Some((
+            "explicit_http_config",
+            json!({"http2_protocol_options": {}}),
+        )),
+        UpstreamProtocol::Client => Some((
+            "use_downstream_protocol_config",
+            json!({"http_protocol_options": {}, "http2_protocol_options": {}}),
+        )),
+    };
+    let options = config.map(|(field, config)| {
+        json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                field: config,
+            },
+        })
     });
     json!({
         "name": name,
@@ -261,7 +290,7 @@ fn endpoints(name: &str, at: Option<SocketAddr>, http2: bool, connect_timeout: &
             "cluster_name": name,
             "endpoints": [{"lb_endpoints": endpoints}],
         },
-        "typed_extension_protocol_options": http2.then_some(protocol),
+        "typed_extension_protocol_options": options,
     })
 }
 
@@ -283,16 +312,15 @@ mod tests {
         }
     }
 
+    use crate::xds::Forward;
+
     fn forward(prefix: &str, filters_enabled: bool) -> Route {
         Route {
             name: "httproute/infra/r/rule/0/match/0/*".into(),
             prefix: prefix.into(),
             headers: Vec::new(),
             filters_enabled,
-            action: RouteAction::Forward {
-                cluster: "c".into(),
-                host_rewrite_header: None,
-            },
+            action: RouteAction::Forward(Forward::to("c")),
         }
     }
 

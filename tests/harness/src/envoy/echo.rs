@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::exchange::{Headers, Seen};
-use crate::xds::Cluster;
+use crate::xds::{Cluster, UpstreamProtocol};
 
 /// Request header that asks for response headers: `name:value,name:value`.
 pub(super) const SET_HEADER: &str = "x-echo-set-header";
@@ -62,7 +62,7 @@ pub(super) async fn start(cluster: &Cluster) -> io::Result<SocketAddr> {
 /// A connection that ends in an error is Envoy's to report: as the answer it gives its client.
 async fn serve(stream: TcpStream, cluster: Arc<Cluster>) {
     let io = TokioIo::new(stream);
-    let http2 = cluster.http2;
+    let http2 = cluster.protocol == UpstreamProtocol::Http2;
     let service = service_fn(move |request| answer(Arc::clone(&cluster), request));
     let _ended = if http2 {
         http2::Builder::new(TokioExecutor::new())
@@ -209,7 +209,7 @@ impl Report {
                 .unwrap_or_default(),
             host,
             method: head.method.to_string(),
-            proto: if cluster.http2 {
+            proto: if cluster.protocol == UpstreamProtocol::Http2 {
                 "HTTP/2.0"
             } else {
                 "HTTP/1.1"
@@ -298,7 +298,7 @@ mod tests {
             name: "infra/v1:8080".into(),
             namespace: "infra".into(),
             service: "v1".into(),
-            http2: false,
+            protocol: UpstreamProtocol::Http1,
         }
     }
 

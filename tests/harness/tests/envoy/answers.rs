@@ -4,7 +4,7 @@ use gwf::abi::{Deadline, EnvoyVersion, Runtime};
 use gwf::chain::{self, EmbeddedEnvoy};
 use gwf::envoy::EnvoyError;
 use gwf::exchange::{Exchange, Protocol};
-use gwf::xds::{RouteAction, ServiceCluster};
+use gwf::xds::{Forward, RouteAction, ServiceCluster};
 
 use crate::fixture::{
     REROUTE, binary, forward, get, header, module, proxy, route, seen, send, start, values,
@@ -147,10 +147,10 @@ fn grpc_is_answered_with_trailers() {
 #[test]
 fn the_host_is_rewritten_from_a_header() {
     let Some(binary) = binary() else { return };
-    let action = RouteAction::Forward {
-        cluster: "infra/v1:8080".into(),
+    let action = RouteAction::Forward(Forward {
         host_rewrite_header: Some("x-gateway-host".into()),
-    };
+        ..Forward::to("infra/v1:8080")
+    });
     let host = start(&binary, &proxy(vec![route("/", action)]));
     assert_eq!(seen(&send(&host, &get("/"))).authority, "x.example");
     let rewritten = send(&host, &header(get("/"), "x-gateway-host", "y.example"));

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use gwf::envoy::{self, Binary, EnvoyHost, Options};
 use gwf::exchange::{Answer, Exchange, Seen};
-use gwf::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+use gwf::xds::{
+    Cluster, Forward, Listener, Proxy, Route, RouteAction, UpstreamProtocol, VirtualHost,
+    WasmFilter,
+};
 
 /// Sends every request to `infra/v2:8080` and says so.
 pub(crate) const REROUTE: &str = r#"(module
@@ -49,12 +52,12 @@ pub(crate) fn start(binary: &Binary, proxy: &Proxy) -> EnvoyHost {
     EnvoyHost::start(binary, proxy, &Options::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-pub(crate) fn cluster(service: &str, http2: bool) -> Cluster {
+pub(crate) fn cluster(service: &str, protocol: UpstreamProtocol) -> Cluster {
     Cluster {
         name: format!("infra/{service}:8080"),
         namespace: "infra".into(),
         service: service.into(),
-        http2,
+        protocol,
     }
 }
 
@@ -69,10 +72,7 @@ pub(crate) fn route(prefix: &str, action: RouteAction) -> Route {
 }
 
 pub(crate) fn forward(service: &str) -> RouteAction {
-    RouteAction::Forward {
-        cluster: format!("infra/{service}:8080"),
-        host_rewrite_header: None,
-    }
+    RouteAction::Forward(Forward::to(format!("infra/{service}:8080")))
 }
 
 /// One listener on port 80 for `x.example`, in front of the backends v1, v2 and grpc.
@@ -85,14 +85,14 @@ pub(crate) fn proxy(routes: Vec<Route>) -> Proxy {
     Proxy {
         listeners: vec![Listener {
             port: 80,
-            trusted_hops: 0,
             virtual_hosts: vec![virtual_host],
+            ..Listener::default()
         }],
         filters: Vec::new(),
         clusters: vec![
-            cluster("v1", false),
-            cluster("v2", false),
-            cluster("grpc", true),
+            cluster("v1", UpstreamProtocol::Http1),
+            cluster("v2", UpstreamProtocol::Http1),
+            cluster("grpc", UpstreamProtocol::Http2),
         ],
         jwt: Vec::new(),
         services: Vec::new(),

@@ -124,7 +124,7 @@ fn envoy_finds_nothing_wrong_with_the_bootstrap() {
     let Some(binary) = binary() else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut rewriting = route("/a/", forward("grpc"));
-    rewriting.headers = vec![("x-a".into(), "1".into()), ("x-b".into(), String::new())];
+    rewriting.headers = vec![("x-a".into(), "1".into()), ("x-b".into(), "".into())];
     let routes = vec![rewriting, route("/", RouteAction::DirectResponse(404))];
     let proxy = with_filter(proxy(routes), module(folder.path(), REROUTE));
     let file = folder.path().join("bootstrap.json");

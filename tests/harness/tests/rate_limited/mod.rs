@@ -1,7 +1,10 @@
 //! The `rate-limit` module in front of one backend: for several test targets.
 
 use gwf::modules::RATE_LIMIT;
-use gwf::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+use gwf::xds::{
+    Cluster, Forward, Listener, Proxy, Route, RouteAction, UpstreamProtocol, VirtualHost,
+    WasmFilter,
+};
 
 /// The module in front of routes of these names, each for the path prefix beside it.
 pub(crate) fn proxy(configuration: &str, routes: &[(&str, &str)]) -> Proxy {
@@ -10,20 +13,17 @@ pub(crate) fn proxy(configuration: &str, routes: &[(&str, &str)]) -> Proxy {
         prefix: (*prefix).into(),
         headers: Vec::new(),
         filters_enabled: true,
-        action: RouteAction::Forward {
-            cluster: "n/backend:80".into(),
-            host_rewrite_header: None,
-        },
+        action: RouteAction::Forward(Forward::to("n/backend:80")),
     };
     Proxy {
         listeners: vec![Listener {
             port: 80,
-            trusted_hops: 0,
             virtual_hosts: vec![VirtualHost {
                 name: "n/g/http/*".into(),
                 domains: vec!["*".into()],
                 routes: routes.iter().map(route).collect(),
             }],
+            ..Listener::default()
         }],
         filters: vec![WasmFilter {
             name: "rate-limit".into(),
@@ -36,7 +36,7 @@ pub(crate) fn proxy(configuration: &str, routes: &[(&str, &str)]) -> Proxy {
             name: "n/backend:80".into(),
             namespace: "n".into(),
             service: "backend".into(),
-            http2: false,
+            protocol: UpstreamProtocol::Http1,
         }],
         ..Proxy::default()
     }

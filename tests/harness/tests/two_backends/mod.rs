@@ -2,7 +2,10 @@
 //! `x-gateway-canary`, on which the route to `infra/v2` matches; all others go to `infra/v1`.
 
 use gwf::modules::CANARY;
-use gwf::xds::{Cluster, Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+use gwf::xds::{
+    Cluster, Forward, Listener, Proxy, Route, RouteAction, StringMatch, UpstreamProtocol,
+    VirtualHost, WasmFilter,
+};
 use serde_json::{Value, json};
 
 /// The configuration of a canary `shop`, of which `fields` are the rest.
@@ -22,8 +25,8 @@ pub(crate) fn proxy(configuration: &Value) -> Proxy {
     Proxy {
         listeners: vec![Listener {
             port: 80,
-            trusted_hops: 0,
             virtual_hosts: vec![virtual_host],
+            ..Listener::default()
         }],
         filters: vec![WasmFilter {
             name: "canary".into(),
@@ -37,16 +40,13 @@ pub(crate) fn proxy(configuration: &Value) -> Proxy {
     }
 }
 
-fn route(service: &str, headers: Vec<(String, String)>) -> Route {
+fn route(service: &str, headers: Vec<(String, StringMatch)>) -> Route {
     Route {
         name: format!("httproute/infra/shop/rule/0/match/0/{service}"),
         prefix: "/".into(),
         headers,
         filters_enabled: true,
-        action: RouteAction::Forward {
-            cluster: format!("infra/{service}:8080"),
-            host_rewrite_header: None,
-        },
+        action: RouteAction::Forward(Forward::to(format!("infra/{service}:8080"))),
     }
 }
 
@@ -55,6 +55,6 @@ fn cluster(service: &str) -> Cluster {
         name: format!("infra/{service}:8080"),
         namespace: "infra".into(),
         service: service.into(),
-        http2: false,
+        protocol: UpstreamProtocol::Http1,
     }
 }
