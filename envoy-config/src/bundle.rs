@@ -3,12 +3,12 @@
 mod route;
 
 use crate::attach::{self, Attachment, Listener, Protocol};
-use crate::backend::Resolved;
 use crate::canary::{Canaries, GatewayCanaries, Served};
 use crate::convert::{Converted, convert};
 use crate::limits::{GatewayLimits, Limits};
 use crate::manifest::model::{GatewaySpec, Object, Route};
 use crate::manifest::{Document, Manifests, ObjectKind, policy};
+use crate::native::NativeSettings;
 use crate::report::{Report, Severity};
 use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
 use gateway_filter_sdk::route::spec::{ListenerSpec, RouteKind, RouteMatchSpec, RuleSpec};
@@ -41,8 +41,8 @@ pub struct GatewayBundle {
     pub listeners: Vec<ListenerInfo>,
     /// The backends that its routes reach, by name, each once.
     pub backends: Vec<Backend>,
-    /// The rules that need what Envoy does by itself.
-    pub native: Vec<NativeRule>,
+    /// Every rule of the attached routes.
+    pub rules: Vec<ServedRule>,
 }
 
 /// A listener that carries HTTP.
@@ -83,9 +83,9 @@ pub struct Backend {
     pub id: String,
 }
 
-/// A rule of which a part is left to Envoy.
+/// A rule of an attached route: where requests go once the filters have decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NativeRule {
+pub struct ServedRule {
     /// HTTPRoute or GRPCRoute.
     pub kind: RouteKind,
     /// Namespace of the route.
@@ -94,9 +94,24 @@ pub struct NativeRule {
     pub name: String,
     /// Index of the rule.
     pub rule: usize,
-    /// `RequestMirror`, `timeouts`, `retry`, `credentialInjection`; `sessionPersistence` of a rule that
-    /// the canary filter does not decide on.
-    pub features: Vec<&'static str>,
+    /// Names of the listeners that the route is attached to.
+    pub listeners: Vec<String>,
+    /// The backends that its backendRefs lead to, each once.
+    pub backends: Vec<String>,
+    /// What is left to Envoy; of `sessionPersistence` only where the canary filter does not decide.
+    pub native: NativeSettings,
+}
+
+impl ServedRule {
+    /// As Envoy Gateway names it: `httproute/<namespace>/<name>/rule/<index>`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        let kind = match self.kind {
+            RouteKind::HTTPRoute => "httproute",
+            RouteKind::GRPCRoute => "grpcroute",
+        };
+        format!("{kind}/{}/{}/rule/{}", self.namespace, self.name, self.rule)
+    }
 }
 
 /// Attaches, resolves and converts. It always succeeds: what cannot be served is left out, or
@@ -201,14 +216,14 @@ fn gateway_bundle(
         decided,
     } = canaries.of_gateway(limits, &served);
     let mut specs = Vec::new();
-    let mut native = Vec::new();
+    let mut served_rules = Vec::new();
     for (index, (attachment, converted)) in routes.iter().enumerate() {
         let refused = |listener| refused.get(&(index, listener)).cloned().unwrap_or_default();
         let decided = |rule| decided.contains(&(index, rule));
         specs.extend(route::specs(
             attachment, listeners, converted, refused, decided,
         ));
-        native.extend(route::native(attachment.route, converted, decided));
+        served_rules.extend(route::served(attachment, listeners, converted, decided));
     }
     let listeners: Vec<ListenerInfo> = listeners
         .iter()
@@ -226,29 +241,26 @@ fn gateway_bundle(
         canary,
         listeners,
         backends: backends(&routes),
-        native,
+        rules: served_rules,
     }
 }
 
 /// The backends of all routes, by name.
 fn backends(routes: &[(&Attachment, &Converted)]) -> Vec<Backend> {
     let mut backends: BTreeMap<String, Backend> = BTreeMap::new();
-    for resolved in routes.iter().flat_map(|(_, converted)| &converted.backends) {
-        let Resolved {
-            namespace,
-            service,
-            port,
-            http2,
-        } = resolved;
-        let id = format!("{namespace}/{service}:{port}");
+    for resolved in routes
+        .iter()
+        .flat_map(|(_, converted)| converted.backends())
+    {
+        let id = resolved.id();
         let backend = backends.entry(id).or_insert_with_key(|id| Backend {
-            namespace: namespace.clone(),
-            service: service.clone(),
-            port: *port,
+            namespace: resolved.namespace.clone(),
+            service: resolved.service.clone(),
+            port: resolved.port,
             http2: false,
             id: id.clone(),
         });
-        backend.http2 |= http2;
+        backend.http2 |= resolved.http2;
     }
     backends.into_values().collect()
 }

@@ -16,13 +16,15 @@ mod extension;
 mod ingress;
 mod limits;
 mod manifest;
+mod native;
 mod problem;
 mod report;
 mod target;
 mod validate;
 
-pub use bundle::{Backend, Bundle, GatewayBundle, ListenerInfo, NativeRule, bundle};
+pub use bundle::{Backend, Bundle, GatewayBundle, ListenerInfo, ServedRule, bundle};
 pub use ingress::{GatewayName, InvalidGatewayName, MigratedObject, Migration, migrate};
 pub use manifest::{Document, Manifests, load};
+pub use native::{Mirror, NativeSettings, Retry, Timeouts};
 pub use problem::{LoadErrors, Position, Problem};
 pub use report::{Condition, Entry, Report, Severity};

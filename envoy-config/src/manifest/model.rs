@@ -5,6 +5,7 @@
 use super::GATEWAY_API;
 use super::document::Document;
 use super::typed;
+use crate::native::{Retry, Timeouts};
 use crate::problem::Problem;
 use gateway_filter_sdk::route::spec::{MatchSpec, RouteKind};
 use gateway_filter_sdk::split::spec::SessionPersistenceSpec;
@@ -160,9 +161,9 @@ pub(crate) struct Rule {
     #[serde(default)]
     pub(crate) backend_refs: Option<Vec<BackendRef>>,
     #[serde(default)]
-    pub(crate) timeouts: Option<Value>,
+    pub(crate) timeouts: Option<Timeouts>,
     #[serde(default)]
-    pub(crate) retry: Option<Value>,
+    pub(crate) retry: Option<Retry>,
     #[serde(default)]
     pub(crate) session_persistence: Option<SessionPersistenceSpec>,
 }
