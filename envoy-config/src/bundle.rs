@@ -6,7 +6,8 @@ use crate::attach::{self, Attachment, Listener, Protocol};
 use crate::canary::{Canaries, GatewayCanaries, Served};
 use crate::convert::{Converted, convert};
 use crate::limits::{GatewayLimits, Limits};
-use crate::manifest::model::{GatewaySpec, Object, Route};
+use crate::manifest::model::{GatewaySpec, Object, Route, SecretRef};
+use crate::manifest::policy::ClientSettings;
 use crate::manifest::{Document, Manifests, ObjectKind, policy};
 use crate::native::NativeSettings;
 use crate::report::{Report, Severity};
@@ -62,14 +63,27 @@ pub struct ListenerInfo {
     pub hostname: Option<String>,
     /// It terminates TLS.
     pub tls: bool,
+    /// Where its certificates are.
+    pub certificates: Vec<SecretName>,
     /// Proxies in front that are trusted, as ClientTrafficPolicy
     /// `clientIPDetection.xForwardedFor.numTrustedHops` counts them: "the client IP is taken from
     /// the Nth address from the right end of the XFF header"; 0 is the peer itself.
     pub trusted_hops: u32,
+    /// ClientTrafficPolicy `headers.earlyRequestHeaders.remove`: taken off before a route is matched.
+    pub removed_request_headers: Vec<String>,
+}
+
+/// A Secret of type `kubernetes.io/tls`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretName {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// A port of a Service that routes lead to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Backend {
     /// Namespace of the Service.
     pub namespace: String,
@@ -94,6 +108,10 @@ pub struct ServedRule {
     pub name: String,
     /// Index of the rule.
     pub rule: usize,
+    /// Name of the rule, if it has one.
+    pub rule_name: Option<String>,
+    /// `hostnames` of the route; empty is those of its listeners.
+    pub hostnames: Vec<String>,
     /// Names of the listeners that the route is attached to.
     pub listeners: Vec<String>,
     /// The backends that its backendRefs lead to, each once.
@@ -227,7 +245,7 @@ fn gateway_bundle(
     }
     let listeners: Vec<ListenerInfo> = listeners
         .iter()
-        .filter_map(|listener| serving(listener, limits.trusted_hops(&gateway.document, listener)))
+        .filter_map(|listener| serving(listener, &limits.client_of(&gateway.document, listener)))
         .collect();
     let listener_specs = listeners.iter().map(listener_spec).collect();
     GatewayBundle {
@@ -266,7 +284,7 @@ fn backends(routes: &[(&Attachment, &Converted)]) -> Vec<Backend> {
 }
 
 /// The listener, if it is served and carries HTTP.
-fn serving(listener: &Listener, trusted_hops: u32) -> Option<ListenerInfo> {
+fn serving(listener: &Listener, client: &ClientSettings) -> Option<ListenerInfo> {
     let served = listener.is_ready() && listener.protocol.carries_http();
     served.then(|| ListenerInfo {
         name: listener.name.clone(),
@@ -275,8 +293,22 @@ fn serving(listener: &Listener, trusted_hops: u32) -> Option<ListenerInfo> {
         protocol: listener.spec.protocol.clone(),
         hostname: listener.spec.hostname.clone(),
         tls: listener.protocol == Protocol::Https,
-        trusted_hops,
+        certificates: certificates(listener),
+        trusted_hops: client.trusted_hops(),
+        removed_request_headers: client.removed_request_headers().to_vec(),
     })
+}
+
+fn certificates(listener: &Listener) -> Vec<SecretName> {
+    let tls = listener.spec.tls.as_ref();
+    let references = tls.map(|tls| tls.certificate_refs.iter());
+    let own = listener.owner.namespace();
+    let references = references.into_iter().flatten();
+    let name = |reference: &SecretRef| SecretName {
+        namespace: reference.namespace.as_deref().unwrap_or(own).to_owned(),
+        name: reference.name.clone(),
+    };
+    references.map(name).collect()
 }
 
 fn listener_spec(listener: &ListenerInfo) -> ListenerSpec {

@@ -71,6 +71,12 @@ pub(super) fn served(
             namespace: document.namespace().to_owned(),
             name: document.name().to_owned(),
             rule,
+            rule_name: converted
+                .spec
+                .rules
+                .get(rule)
+                .and_then(|spec| spec.name.clone()),
+            hostnames: converted.spec.hostnames.clone(),
             listeners: on.clone(),
             backends,
             native,

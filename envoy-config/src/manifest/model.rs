@@ -73,7 +73,23 @@ pub(crate) struct Listener {
     pub(crate) port: u16,
     pub(crate) protocol: String,
     #[serde(default)]
+    pub(crate) tls: Option<ListenerTls>,
+    #[serde(default)]
     pub(crate) allowed_routes: Option<AllowedRoutes>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListenerTls {
+    #[serde(default)]
+    pub(crate) certificate_refs: Vec<SecretRef>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct SecretRef {
+    #[serde(default)]
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
