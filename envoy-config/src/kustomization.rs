@@ -13,12 +13,10 @@ mod extension;
 mod misdirected;
 mod object;
 mod policy;
-mod size;
 mod write;
 
 pub use extension::CodeSource;
 pub use object::WrittenObject;
-pub use size::MOST_BYTES;
 pub(crate) use write::yaml;
 pub use write::{Difference, OutputError};
 
@@ -32,11 +30,15 @@ use std::collections::BTreeSet;
 /// The headers that decide where a request goes: nobody but the filters may set them.
 pub(crate) const OWNED_HEADERS: [&str; 3] = [BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER];
 
+/// How many bytes an object may have: etcd's `--max-request-bytes`, 1.5 MiB by default, as the API server
+/// stores an object in one request, less what it adds itself (managedFields, status).
+pub const MOST_BYTES: usize = 1_572_864 - 65_536;
+
 /// What a client gets when the filter that should have decided is not there.
 pub const UNDECIDED: u16 = 503;
 
 /// How a bundle is written.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct KustomizeOptions {
     /// Where Envoy Gateway gets the modules; of a filter that an EnvoyExtensionPolicy of the manifests
     /// loads already, what stands there if this is absent.
@@ -48,6 +50,20 @@ pub struct KustomizeOptions {
     pub rate_limit_service: Option<ServiceName>,
     /// Routes as `<namespace>/<name>` that alone are decided by the filters; empty is all of them.
     pub routes: BTreeSet<String>,
+    /// How many bytes an object may have; [`MOST_BYTES`] in a cluster.
+    pub most_bytes: usize,
+}
+
+impl Default for KustomizeOptions {
+    fn default() -> Self {
+        Self {
+            code: None,
+            fail_open: BTreeSet::new(),
+            rate_limit_service: None,
+            routes: BTreeSet::new(),
+            most_bytes: MOST_BYTES,
+        }
+    }
 }
 
 /// A port of a Service.
@@ -177,10 +193,10 @@ impl Writer<'_> {
         let cluster = self.options.rate_limit_service.as_ref();
         let cluster = cluster.filter(|_| calls_a_service(gateway));
         let callout = cluster.map(|service| entry::callout(gateway, &routes, service));
-        let filters = extension::objects(self, gateway, &routes);
         self.objects.extend(dispatched.objects);
         self.objects.extend(entries);
         self.objects.extend(misdirected::objects(gateway));
+        let filters = extension::objects(self, gateway, &routes);
         self.objects.extend(callout.into_iter().flatten());
         self.objects.extend(filters);
     }

@@ -3,7 +3,6 @@
 use super::dispatch::{Plan, parents};
 use super::object::WrittenObject;
 use super::policy::target_ref;
-use super::size::MOST_BYTES;
 use super::{Writer, entry, envoy_gateway, folder, prefix};
 use crate::bundle::{GatewayBundle, ListenerInfo};
 use crate::manifest::{Document, ObjectKind};
@@ -70,7 +69,8 @@ pub(super) fn objects(
         &gateway.route_match,
         (&name, vec![target], &others),
     );
-    if size(&whole) <= MOST_BYTES {
+    let most = writer.options.most_bytes;
+    if size(&whole) <= most {
         return vec![whole];
     }
     let mut objects = Vec::new();
@@ -84,7 +84,7 @@ pub(super) fn objects(
         }
         let name = format!("{}-filters-{}", gateway.name, listener.section);
         let part = policy(writer, gateway, plan, &spec, (&name, vec![target], &others));
-        if size(&part) > MOST_BYTES {
+        if size(&part) > most {
             too_large(writer, gateway, &part, &listener.name);
         }
         objects.push(part);
@@ -105,8 +105,9 @@ fn too_large(writer: &mut Writer, gateway: &GatewayBundle, part: &WrittenObject,
     let Some(found) = found else { return };
     let message = format!(
         "the EnvoyExtensionPolicy for listener {listener} would have {} bytes; Kubernetes takes \
-         {MOST_BYTES} (etcd's request limit): spread its routes over more listeners",
-        size(part)
+         {} (etcd's request limit): spread its routes over more listeners",
+        size(part),
+        writer.options.most_bytes
     );
     writer
         .report

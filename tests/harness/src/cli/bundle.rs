@@ -129,6 +129,7 @@ impl BundleCommand {
             fail_open: self.fail_open.iter().cloned().collect(),
             rate_limit_service: self.rate_limit_service.clone(),
             routes: self.route.iter().cloned().collect(),
+            ..KustomizeOptions::default()
         })
     }
 
