@@ -33,6 +33,9 @@ pub struct Options {
     pub envoy_version: EnvoyVersion,
     /// Where the services listen that filters call.
     pub services: Services,
+    /// Whether ClientTrafficPolicies take headers off before the first match. Without, the filters alone
+    /// stand against forged ones.
+    pub early_removal: bool,
 }
 
 /// Where `just ratelimit-up` starts a rate limit service, and what scenarios call it.
@@ -50,6 +53,7 @@ impl Default for Options {
             services: [RATE_LIMIT_SERVICE]
                 .map(|(name, address)| (name.to_owned(), address))
                 .into(),
+            early_removal: true,
         }
     }
 }
@@ -185,6 +189,11 @@ impl Hosts {
         let proxy = proxy::proxy(manifests, &gateway, &self.modules, &self.options.services);
         let mut proxy = proxy.map_err(|error| HostError::new(&error))?;
         proxy.jwt.clone_from(&scenario.jwt);
+        if !self.options.early_removal {
+            for listener in &mut proxy.listeners {
+                listener.removed_request_headers.clear();
+            }
+        }
         counting::reachable(&proxy.services)?;
         let workers = scenario.workers;
         if kind == HostKind::Wasmtime {
