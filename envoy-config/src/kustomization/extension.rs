@@ -22,15 +22,12 @@ const EXTENSIONS: [&str; 4] = ["dynamicModule", "extProc", "lua", "wasm"];
 pub struct CodeSource {
     /// `https://…` of a file, else an OCI image.
     pub url: String,
-    /// SHA-256 of the modules in hexadecimal, by filter; Envoy Gateway need not compute it then.
-    pub sha256: std::collections::BTreeMap<String, String>,
 }
 
 impl Default for CodeSource {
     fn default() -> Self {
         Self {
             url: "registry.example.com/gateway-filters/{name}:latest".to_owned(),
-            sha256: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -39,11 +36,7 @@ impl CodeSource {
     fn code(&self, name: &str) -> Value {
         let url = self.url.replace("{name}", name);
         if url.starts_with("https://") || url.starts_with("http://") {
-            let mut http = json!({"url": url});
-            if let Some(sha256) = self.sha256.get(name) {
-                http["sha256"] = sha256.clone().into();
-            }
-            return json!({"type": "HTTP", "http": http});
+            return json!({"type": "HTTP", "http": {"url": url}});
         }
         let url = url.strip_prefix("oci://").unwrap_or(&url);
         json!({"type": "Image", "image": {"url": url}})

@@ -193,7 +193,6 @@ fn modules_come_from_where_one_says() {
     let code = |url: &str| {
         let code = Some(CodeSource {
             url: url.to_owned(),
-            ..CodeSource::default()
         });
         let fail_open = ["route-match".to_owned()].into();
         let options = KustomizeOptions {
@@ -276,7 +275,15 @@ fn the_service_that_counts_has_a_route_for_its_cluster() {
         }),
         ..KustomizeOptions::default()
     };
+    assert_eq!(
+        reported(&written(&[OPEN, &route, limit])),
+        [
+            "m.yaml:2: Gateway infra/gw: its global limits are counted by a service in cluster \
+          `ratelimit`, which Envoy Gateway has not: name the service (--rate-limit-service)"
+        ]
+    );
     let written = written_as(&[OPEN, &route, limit], &options);
+    assert_eq!(reported(&written), [""; 0]);
     let callout = object(&written, "HTTPRoute", "gw-rate-limit-service");
     assert_eq!(
         dispatches(callout),
