@@ -91,10 +91,6 @@ fn a_mistake_in_the_manifests_writes_nothing_and_has_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let planted = [
         (MANIFESTS.replace("backendRefs", "backendRef"), "m.yaml:19:"),
-        (
-            MANIFESTS.replace("kind: Service", "kind: Servise"),
-            "m.yaml:9:",
-        ),
         (MANIFESTS.replace("port: 80,", "port: 0,"), "m.yaml:6:"),
         (MANIFESTS.replace("[{name: gw}]", "[name: gw"), "m.yaml:1"),
     ];
