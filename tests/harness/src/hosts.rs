@@ -58,7 +58,7 @@ pub struct Hosts {
     modules: Modules,
     runtime: Runtime,
     binary: OnceLock<envoy::Binary>,
-    bundles: Mutex<HashMap<PathBuf, Arc<Bundle>>>,
+    bundles: Mutex<HashMap<Vec<PathBuf>, Arc<Bundle>>>,
     runs: counting::Runs,
 }
 
@@ -197,14 +197,14 @@ impl Hosts {
     /// # Errors
     /// They cannot be read.
     pub fn bundle(&self, scenario: &Scenario) -> Result<Arc<Bundle>, LoadErrors> {
-        let path = &scenario.manifests;
+        let paths = &scenario.manifests;
         let mut bundles = self.bundles.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bundle) = bundles.get(path) {
+        if let Some(bundle) = bundles.get(paths) {
             return Ok(Arc::clone(bundle));
         }
-        let manifests = gateway_bundle::load(std::slice::from_ref(path))?;
+        let manifests = gateway_bundle::load(paths)?;
         let bundle = Arc::new(gateway_bundle::bundle(&manifests));
-        bundles.insert(path.clone(), Arc::clone(&bundle));
+        bundles.insert(paths.clone(), Arc::clone(&bundle));
         Ok(bundle)
     }
 
@@ -244,7 +244,12 @@ fn find<'b>(
         .clone()
         .find(is_wanted)
         .ok_or_else(|| OpenError::NoGateway {
-            manifests: scenario.manifests.display().to_string(),
+            manifests: list(
+                scenario
+                    .manifests
+                    .iter()
+                    .map(|path| path.display().to_string()),
+            ),
             wanted: wanted.clone(),
             there: served
                 .map(|gateway| format!("{}/{}", gateway.namespace, gateway.name))
