@@ -14,6 +14,13 @@ pub(crate) struct Resolved {
     pub(crate) http2: bool,
 }
 
+impl Resolved {
+    /// `<namespace>/<service>:<port>`, as in the header that names the chosen backend.
+    pub(crate) fn id(&self) -> String {
+        format!("{}/{}:{}", self.namespace, self.service, self.port)
+    }
+}
+
 /// Why a backendRef is invalid: the reason of the `ResolvedRefs` condition, and what to tell.
 pub(crate) type Invalid = (&'static str, String);
 

@@ -3,12 +3,13 @@
 mod route;
 
 use crate::attach::{self, Attachment, Listener, Protocol};
-use crate::backend::Resolved;
 use crate::canary::{Canaries, GatewayCanaries, Served};
 use crate::convert::{Converted, convert};
 use crate::limits::{GatewayLimits, Limits};
-use crate::manifest::model::{GatewaySpec, Object, Route};
+use crate::manifest::model::{GatewaySpec, Object, Route, SecretRef};
+use crate::manifest::policy::ClientSettings;
 use crate::manifest::{Document, Manifests, ObjectKind, policy};
+use crate::native::NativeSettings;
 use crate::report::{Report, Severity};
 use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
 use gateway_filter_sdk::route::spec::{ListenerSpec, RouteKind, RouteMatchSpec, RuleSpec};
@@ -41,8 +42,8 @@ pub struct GatewayBundle {
     pub listeners: Vec<ListenerInfo>,
     /// The backends that its routes reach, by name, each once.
     pub backends: Vec<Backend>,
-    /// The rules that need what Envoy does by itself.
-    pub native: Vec<NativeRule>,
+    /// Every rule of the attached routes.
+    pub rules: Vec<ServedRule>,
 }
 
 /// A listener that carries HTTP.
@@ -62,14 +63,27 @@ pub struct ListenerInfo {
     pub hostname: Option<String>,
     /// It terminates TLS.
     pub tls: bool,
+    /// Where its certificates are.
+    pub certificates: Vec<SecretName>,
     /// Proxies in front that are trusted, as ClientTrafficPolicy
     /// `clientIPDetection.xForwardedFor.numTrustedHops` counts them: "the client IP is taken from
     /// the Nth address from the right end of the XFF header"; 0 is the peer itself.
     pub trusted_hops: u32,
+    /// ClientTrafficPolicy `headers.earlyRequestHeaders.remove`: taken off before a route is matched.
+    pub removed_request_headers: Vec<String>,
+}
+
+/// A Secret of type `kubernetes.io/tls`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretName {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// A port of a Service that routes lead to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Backend {
     /// Namespace of the Service.
     pub namespace: String,
@@ -83,9 +97,9 @@ pub struct Backend {
     pub id: String,
 }
 
-/// A rule of which a part is left to Envoy.
+/// A rule of an attached route: where requests go once the filters have decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NativeRule {
+pub struct ServedRule {
     /// HTTPRoute or GRPCRoute.
     pub kind: RouteKind,
     /// Namespace of the route.
@@ -94,9 +108,28 @@ pub struct NativeRule {
     pub name: String,
     /// Index of the rule.
     pub rule: usize,
-    /// `RequestMirror`, `timeouts`, `retry`, `credentialInjection`; `sessionPersistence` of a rule that
-    /// the canary filter does not decide on.
-    pub features: Vec<&'static str>,
+    /// Name of the rule, if it has one.
+    pub rule_name: Option<String>,
+    /// `hostnames` of the route; empty is those of its listeners.
+    pub hostnames: Vec<String>,
+    /// Names of the listeners that the route is attached to.
+    pub listeners: Vec<String>,
+    /// The backends that its backendRefs lead to, each once.
+    pub backends: Vec<String>,
+    /// What is left to Envoy; of `sessionPersistence` only where the canary filter does not decide.
+    pub native: NativeSettings,
+}
+
+impl ServedRule {
+    /// As Envoy Gateway names it: `httproute/<namespace>/<name>/rule/<index>`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        let kind = match self.kind {
+            RouteKind::HTTPRoute => "httproute",
+            RouteKind::GRPCRoute => "grpcroute",
+        };
+        format!("{kind}/{}/{}/rule/{}", self.namespace, self.name, self.rule)
+    }
 }
 
 /// Attaches, resolves and converts. It always succeeds: what cannot be served is left out, or
@@ -201,18 +234,18 @@ fn gateway_bundle(
         decided,
     } = canaries.of_gateway(limits, &served);
     let mut specs = Vec::new();
-    let mut native = Vec::new();
+    let mut served_rules = Vec::new();
     for (index, (attachment, converted)) in routes.iter().enumerate() {
         let refused = |listener| refused.get(&(index, listener)).cloned().unwrap_or_default();
         let decided = |rule| decided.contains(&(index, rule));
         specs.extend(route::specs(
             attachment, listeners, converted, refused, decided,
         ));
-        native.extend(route::native(attachment.route, converted, decided));
+        served_rules.extend(route::served(attachment, listeners, converted, decided));
     }
     let listeners: Vec<ListenerInfo> = listeners
         .iter()
-        .filter_map(|listener| serving(listener, limits.trusted_hops(&gateway.document, listener)))
+        .filter_map(|listener| serving(listener, &limits.client_of(&gateway.document, listener)))
         .collect();
     let listener_specs = listeners.iter().map(listener_spec).collect();
     GatewayBundle {
@@ -226,35 +259,32 @@ fn gateway_bundle(
         canary,
         listeners,
         backends: backends(&routes),
-        native,
+        rules: served_rules,
     }
 }
 
 /// The backends of all routes, by name.
 fn backends(routes: &[(&Attachment, &Converted)]) -> Vec<Backend> {
     let mut backends: BTreeMap<String, Backend> = BTreeMap::new();
-    for resolved in routes.iter().flat_map(|(_, converted)| &converted.backends) {
-        let Resolved {
-            namespace,
-            service,
-            port,
-            http2,
-        } = resolved;
-        let id = format!("{namespace}/{service}:{port}");
+    for resolved in routes
+        .iter()
+        .flat_map(|(_, converted)| converted.backends())
+    {
+        let id = resolved.id();
         let backend = backends.entry(id).or_insert_with_key(|id| Backend {
-            namespace: namespace.clone(),
-            service: service.clone(),
-            port: *port,
+            namespace: resolved.namespace.clone(),
+            service: resolved.service.clone(),
+            port: resolved.port,
             http2: false,
             id: id.clone(),
         });
-        backend.http2 |= http2;
+        backend.http2 |= resolved.http2;
     }
     backends.into_values().collect()
 }
 
 /// The listener, if it is served and carries HTTP.
-fn serving(listener: &Listener, trusted_hops: u32) -> Option<ListenerInfo> {
+fn serving(listener: &Listener, client: &ClientSettings) -> Option<ListenerInfo> {
     let served = listener.is_ready() && listener.protocol.carries_http();
     served.then(|| ListenerInfo {
         name: listener.name.clone(),
@@ -263,8 +293,22 @@ fn serving(listener: &Listener, trusted_hops: u32) -> Option<ListenerInfo> {
         protocol: listener.spec.protocol.clone(),
         hostname: listener.spec.hostname.clone(),
         tls: listener.protocol == Protocol::Https,
-        trusted_hops,
+        certificates: certificates(listener),
+        trusted_hops: client.trusted_hops(),
+        removed_request_headers: client.removed_request_headers().to_vec(),
     })
+}
+
+fn certificates(listener: &Listener) -> Vec<SecretName> {
+    let tls = listener.spec.tls.as_ref();
+    let references = tls.map(|tls| tls.certificate_refs.iter());
+    let own = listener.owner.namespace();
+    let references = references.into_iter().flatten();
+    let name = |reference: &SecretRef| SecretName {
+        namespace: reference.namespace.as_deref().unwrap_or(own).to_owned(),
+        name: reference.name.clone(),
+    };
+    references.map(name).collect()
 }
 
 fn listener_spec(listener: &ListenerInfo) -> ListenerSpec {

@@ -5,6 +5,7 @@ use crate::extension;
 use crate::manifest::Manifests;
 use crate::manifest::model::{BackendRef, Object, Route, Rule};
 use crate::manifest::route_filter::RouteMatchFilter;
+use crate::native::{Mirror, NativeSettings};
 use crate::report::{Condition, Report};
 use gateway_filter_sdk::route::spec::{
     BackendRefSpec, FilterKind, FilterSpec, MatchKind, MatchSpec, RouteKind, RuleSpec, RulesSpec,
@@ -16,10 +17,26 @@ use serde_json::Value;
 #[derive(Debug)]
 pub(crate) struct Converted {
     pub(crate) spec: RulesSpec,
-    /// The valid backends of all rules, in order and with repetitions.
+    /// Of each rule of `spec`, in order.
+    pub(crate) rules: Vec<ConvertedRule>,
+}
+
+/// What a rule needs besides the `route-match` filter.
+#[derive(Debug, Default)]
+pub(crate) struct ConvertedRule {
+    /// Its valid backends, in order and with repetitions.
     pub(crate) backends: Vec<Resolved>,
-    /// Per rule that needs it, what is left to Envoy.
-    pub(crate) native: Vec<(usize, Vec<&'static str>)>,
+    /// Those that copies of requests go to.
+    pub(crate) mirrors: Vec<Resolved>,
+    pub(crate) native: NativeSettings,
+}
+
+impl Converted {
+    /// The valid backends of all rules, mirrors among them, with repetitions.
+    pub(crate) fn backends(&self) -> impl Iterator<Item = &Resolved> {
+        let rules = self.rules.iter();
+        rules.flat_map(|rule| rule.backends.iter().chain(&rule.mirrors))
+    }
 }
 
 /// What the filters of a rule amount to.
@@ -29,7 +46,7 @@ pub(crate) struct RuleFilters {
     /// Further conditions, ANDed with the matches of the rule.
     pub(crate) matches: Vec<RouteMatchFilter>,
     /// What is left to Envoy.
-    pub(crate) native: Vec<&'static str>,
+    pub(crate) native: NativeSettings,
     /// Where mirrors lead.
     mirrors: Vec<Resolved>,
 }
@@ -71,8 +88,6 @@ pub(crate) fn convert(
         manifests,
         route,
         report,
-        backends: Vec::new(),
-        native: Vec::new(),
     };
     let spec = &route.value.spec;
     // "Rules: default [{matches: [{path: {type: PathPrefix, value: /}}]}]", of HTTPRoute alone.
@@ -82,23 +97,19 @@ pub(crate) fn convert(
         (None, RouteKind::HTTPRoute) => &default,
         (None, RouteKind::GRPCRoute) => &[],
     };
-    let rules = rules
+    let (specs, rules) = rules
         .iter()
         .enumerate()
         .map(|(index, rule)| converter.rule(index, rule))
-        .collect();
-    let Converter {
-        backends, native, ..
-    } = converter;
+        .unzip();
     let hostnames = spec.hostnames.clone().unwrap_or_default();
     Converted {
         spec: RulesSpec {
             hostnames,
-            rules,
+            rules: specs,
             ..RulesSpec::default()
         },
-        backends,
-        native,
+        rules,
     }
 }
 
@@ -106,12 +117,10 @@ struct Converter<'a> {
     manifests: &'a Manifests,
     route: &'a Object<Route>,
     report: &'a mut Report,
-    backends: Vec<Resolved>,
-    native: Vec<(usize, Vec<&'static str>)>,
 }
 
 impl Converter<'_> {
-    fn rule(&mut self, index: usize, rule: &Rule) -> RuleSpec {
+    fn rule(&mut self, index: usize, rule: &Rule) -> (RuleSpec, ConvertedRule) {
         let path = format!("spec.rules[{index}]");
         let matches = rule.matches.clone().unwrap_or_default();
         let name = rule.name.clone();
@@ -119,43 +128,48 @@ impl Converter<'_> {
         let Ok(RuleFilters {
             filters,
             matches: conditions,
-            mut native,
+            native,
             mirrors,
         }) = filters
         else {
-            return extension::refusing(RuleSpec {
+            let refused = extension::refusing(RuleSpec {
                 name,
                 matches,
                 ..RuleSpec::default()
             });
+            return (refused, ConvertedRule::default());
         };
-        native.extend(native_features(rule));
+        let mut converted = ConvertedRule {
+            backends: Vec::new(),
+            mirrors,
+            native: NativeSettings {
+                timeouts: rule.timeouts.clone(),
+                retry: rule.retry.clone(),
+                session_persistence: rule.session_persistence.is_some(),
+                ..native
+            },
+        };
         let matches = and(matches, &conditions, self.route.value.kind);
         let mut backend_refs = Vec::new();
         for (number, backend) in rule.backend_refs.iter().flatten().enumerate() {
             let path = format!("{path}.backendRefs[{number}]");
-            backend_refs.push(self.backend(&path, backend, &mut native));
+            backend_refs.push(self.backend(&path, backend, &mut converted));
         }
-        self.backends.extend(mirrors);
-        if !native.is_empty() {
-            native.sort_unstable();
-            native.dedup();
-            self.native.push((index, native));
-        }
-        RuleSpec {
+        let spec = RuleSpec {
             name,
             matches,
             filters,
             backend_refs,
             ..RuleSpec::default()
-        }
+        };
+        (spec, converted)
     }
 
     fn backend(
         &mut self,
         path: &str,
         backend: &BackendRef,
-        native: &mut Vec<&'static str>,
+        rule: &mut ConvertedRule,
     ) -> BackendRefSpec {
         let resolved = backend::resolve(self.manifests, self.route, backend);
         let own = self.route.document.namespace();
@@ -182,9 +196,12 @@ impl Converter<'_> {
         match self.filters(path, backend.filters.as_deref(), false) {
             Ok(mut found) => {
                 spec.filters = found.filters;
-                native.append(&mut found.native);
-                self.backends.push(resolved);
-                self.backends.append(&mut found.mirrors);
+                for mirror in &mut found.native.mirrors {
+                    mirror.of = Some(resolved.id());
+                }
+                rule.native.mirrors.append(&mut found.native.mirrors);
+                rule.mirrors.append(&mut found.mirrors);
+                rule.backends.push(resolved);
             }
             Err(reason) => spec.invalid = Some(reason.to_owned()),
         }
@@ -230,7 +247,6 @@ impl Converter<'_> {
             .unwrap_or_default()
         {
             "RequestMirror" => {
-                found.native.push("RequestMirror");
                 self.mirror(path, filter, found);
                 Ok(())
             }
@@ -260,7 +276,10 @@ impl Converter<'_> {
             .map_err(|error| ("UnsupportedValue", error.to_string()))
             .and_then(|backend| backend::resolve(self.manifests, self.route, &backend));
         match resolved {
-            Ok(resolved) => found.mirrors.push(resolved),
+            Ok(resolved) => {
+                found.native.mirrors.push(Mirror::new(filter, &resolved));
+                found.mirrors.push(resolved);
+            }
             Err((reason, message)) => {
                 let path = format!("{path}.requestMirror.backendRef");
                 let condition = Condition::resolved_refs(reason);
@@ -269,18 +288,6 @@ impl Converter<'_> {
             }
         }
     }
-}
-
-/// The fields of a rule that Envoy's own routes take care of.
-fn native_features(rule: &Rule) -> impl Iterator<Item = &'static str> {
-    let fields = [
-        ("timeouts", rule.timeouts.is_some()),
-        ("retry", rule.retry.is_some()),
-        ("sessionPersistence", rule.session_persistence.is_some()),
-    ];
-    fields
-        .into_iter()
-        .filter_map(|(feature, present)| present.then_some(feature))
 }
 
 /// "When both HTTPRouteRule.Matches and HTTPRouteFilter.Matches are set, the effective matching is

@@ -4,7 +4,9 @@
 
 use crate::convert::{Refusal, RuleFilters};
 use crate::manifest::model::{Object, Route};
-use crate::manifest::route_filter::{DirectResponse, ResponseBodyType, UrlRewrite};
+use crate::manifest::route_filter::{
+    DirectResponse, HostnameModifier, HostnameModifierType, ResponseBodyType, UrlRewrite,
+};
 use crate::manifest::{ENVOY_GATEWAY, Manifests};
 use gateway_filter_sdk::route::spec::{
     DirectResponseSpec, FilterKind, FilterSpec, PathModifierKind, PathModifierSpec,
@@ -44,14 +46,19 @@ pub(crate) fn apply(
         rule.matches.clone_from(&spec.matches);
     }
     if let Some(rewrite) = &spec.url_rewrite {
-        rule.filters.push(url_rewrite(rewrite)?);
+        if let Some(hostname) = &rewrite.hostname {
+            rule.native.host_header = Some(host_header(hostname)?);
+        }
+        if rewrite.path.is_some() {
+            rule.filters.push(url_rewrite(rewrite)?);
+        }
     }
     if let Some(response) = &spec.direct_response {
         let response = direct_response(manifests, namespace, response)?;
         rule.filters.push(response_filter(response));
     }
     if spec.credential_injection.is_some() {
-        rule.native.push("credentialInjection");
+        rule.native.credential_injection = true;
     }
     Ok(())
 }
@@ -91,14 +98,22 @@ fn filter(kind: FilterKind) -> FilterSpec {
     }
 }
 
+/// The header that the Host is taken from.
+fn host_header(hostname: &HostnameModifier) -> Result<String, Refusal> {
+    let header = hostname.header.as_ref();
+    header
+        .filter(|_| hostname.kind == HostnameModifierType::Header)
+        .cloned()
+        .ok_or_else(|| {
+            let message = format!(
+                "urlRewrite.hostname of type {:?} is not supported",
+                hostname.kind
+            );
+            Refusal::unsupported(message)
+        })
+}
+
 fn url_rewrite(rewrite: &UrlRewrite) -> Result<FilterSpec, Refusal> {
-    if let Some(hostname) = &rewrite.hostname {
-        let message = format!(
-            "urlRewrite.hostname of type {:?} is not supported",
-            hostname.kind
-        );
-        return Err(Refusal::unsupported(message));
-    }
     if rewrite.append_x_forwarded_host == Some(false) {
         let message = "urlRewrite.appendXForwardedHost: false is not supported";
         return Err(Refusal::unsupported(message.to_owned()));

@@ -14,15 +14,22 @@ mod canary;
 mod convert;
 mod extension;
 mod ingress;
+mod kustomization;
 mod limits;
 mod manifest;
+mod native;
 mod problem;
 mod report;
 mod target;
 mod validate;
 
-pub use bundle::{Backend, Bundle, GatewayBundle, ListenerInfo, NativeRule, bundle};
+pub use bundle::{Backend, Bundle, GatewayBundle, ListenerInfo, SecretName, ServedRule, bundle};
 pub use ingress::{GatewayName, InvalidGatewayName, MigratedObject, Migration, migrate};
-pub use manifest::{Document, Manifests, load};
+pub use kustomization::{
+    CodeSource, Difference, Kustomization, KustomizeOptions, MOST_BYTES, OutputError, ServiceName,
+    UNDECIDED, WrittenObject, kustomize,
+};
+pub use manifest::{Document, Manifests, load, load_with};
+pub use native::{Mirror, NativeSettings, Retry, Timeouts};
 pub use problem::{LoadErrors, Position, Problem};
 pub use report::{Condition, Entry, Report, Severity};

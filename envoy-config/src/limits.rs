@@ -165,10 +165,9 @@ impl<'a> Limits<'a> {
         emit::gateway(self, &gateway.document, listeners, routes)
     }
 
-    /// How many proxies in front of a listener are trusted.
-    pub(crate) fn trusted_hops(&self, gateway: &Document, listener: &Listener) -> u32 {
-        self.client(&Scope::of_listener(gateway, listener))
-            .trusted_hops()
+    /// What the ClientTrafficPolicy of a listener says.
+    pub(crate) fn client_of(&self, gateway: &Document, listener: &Listener) -> ClientSettings {
+        self.client(&Scope::of_listener(gateway, listener)).clone()
     }
 
     /// Reports what became of policies beside others.

@@ -53,6 +53,14 @@ pub struct Manifests {
 /// Every file that cannot be read or is not YAML, and every object that an API server would not
 /// accept: unknown fields, wrong types, values out of bounds, two objects of one name.
 pub fn load(paths: &[PathBuf]) -> Result<Manifests, LoadErrors> {
+    load_with(paths, &[])
+}
+
+/// As [`load`], with further manifests: a name for messages, and the text.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(paths: &[PathBuf], texts: &[(&str, String)]) -> Result<Manifests, LoadErrors> {
     let mut loader = Loader::default();
     for path in paths {
         let name = path.display().to_string();
@@ -62,6 +70,9 @@ pub fn load(paths: &[PathBuf]) -> Result<Manifests, LoadErrors> {
                 .problems
                 .push(*Problem::unreadable(&name, error.to_string())),
         }
+    }
+    for (name, text) in texts {
+        loader.text(name, text);
     }
     loader.finish()
 }

@@ -28,6 +28,11 @@ impl Scope {
         }
     }
 
+    /// The object as a whole.
+    pub(crate) fn of_object(document: &Document) -> Self {
+        Self::of(document, None)
+    }
+
     /// What a rule of a route is in, the most specific first.
     pub(crate) fn of_rule(route: &Document, rule: Option<&str>) -> Vec<Self> {
         let rule = rule.map(|name| Self::of(route, Some(name)));

@@ -1,9 +1,9 @@
 //! A route of a Gateway as the route-match filter reads it.
 
-use super::NativeRule;
+use super::ServedRule;
 use crate::attach::{Attachment, Listener};
-use crate::convert::Converted;
-use crate::manifest::model::{Object, Route};
+use crate::backend::Resolved;
+use crate::convert::{Converted, ConvertedRule};
 use crate::{canary, extension};
 use gateway_filter_sdk::route::spec::{Metadata, RouteSpec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,23 +49,38 @@ pub(super) fn specs(
     parts.into_iter().map(part).collect()
 }
 
-/// What is left to Envoy. A session is the canary filter's where that decides.
-pub(super) fn native(
-    route: &Object<Route>,
+/// The rules and what they need of Envoy. A session is the canary filter's where that decides.
+pub(super) fn served(
+    attachment: &Attachment,
+    listeners: &[Listener],
     converted: &Converted,
     decided: impl Fn(usize) -> bool,
-) -> Vec<NativeRule> {
-    let rule = |(rule, features): &(usize, Vec<&'static str>)| NativeRule {
-        kind: route.value.kind,
-        namespace: route.document.namespace().to_owned(),
-        name: route.document.name().to_owned(),
-        rule: *rule,
-        features: features
-            .iter()
-            .filter(|feature| !decided(*rule) || **feature != "sessionPersistence")
-            .copied()
-            .collect(),
+) -> Vec<ServedRule> {
+    let document = &attachment.route.document;
+    let on = attachment.listeners.iter();
+    let on = on.filter_map(|index| listeners.get(*index));
+    let on: Vec<String> = on.map(|listener| listener.name.clone()).collect();
+    let rule = |(rule, needs): (usize, &ConvertedRule)| {
+        let mut backends: Vec<String> = needs.backends.iter().map(Resolved::id).collect();
+        backends.sort_unstable();
+        backends.dedup();
+        let mut native = needs.native.clone();
+        native.session_persistence &= !decided(rule);
+        ServedRule {
+            kind: attachment.route.value.kind,
+            namespace: document.namespace().to_owned(),
+            name: document.name().to_owned(),
+            rule,
+            rule_name: converted
+                .spec
+                .rules
+                .get(rule)
+                .and_then(|spec| spec.name.clone()),
+            hostnames: converted.spec.hostnames.clone(),
+            listeners: on.clone(),
+            backends,
+            native,
+        }
     };
-    let rules = converted.native.iter().map(rule);
-    rules.filter(|rule| !rule.features.is_empty()).collect()
+    converted.rules.iter().enumerate().map(rule).collect()
 }

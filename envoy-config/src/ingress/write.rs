@@ -1,10 +1,10 @@
 //! HTTPRoutes and EnvoyExtensionPolicies, as YAML.
 
 use super::{CanaryIngress, GatewayName, Main, MigratedObject, Planned, Taken};
+use crate::kustomization::yaml;
 use crate::manifest::{Document, ENVOY_GATEWAY, GATEWAY_API};
 use gateway_filter_sdk::route::spec::{BackendRefSpec, RuleSpec};
 use gateway_filter_sdk::split::spec::{CanaryFilterSpec, CanarySpec, RouteTargetSpec};
-use saphyr::{LoadableYamlNode, Yaml, YamlEmitter};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -316,17 +316,4 @@ fn canaries(canary: &CanaryIngress, places: &[&Place]) -> Vec<CanarySpec> {
         }
     };
     services.into_iter().map(spec).collect()
-}
-
-/// Block style, the fields in the order of the structures. JSON is YAML, so that it can be read as
-/// the emitter needs it.
-fn yaml(manifest: &impl Serialize) -> String {
-    let json = serde_json::to_string(manifest).unwrap_or_default();
-    let documents = Yaml::load_from_str(&json).unwrap_or_default();
-    let mut text = String::new();
-    for document in &documents {
-        // Writing to a String does not fail.
-        let _ = YamlEmitter::new(&mut text).dump(document);
-    }
-    text.trim_start_matches("---\n").to_owned()
 }

@@ -5,6 +5,7 @@
 use super::GATEWAY_API;
 use super::document::Document;
 use super::typed;
+use crate::native::{Retry, Timeouts};
 use crate::problem::Problem;
 use gateway_filter_sdk::route::spec::{MatchSpec, RouteKind};
 use gateway_filter_sdk::split::spec::SessionPersistenceSpec;
@@ -72,7 +73,23 @@ pub(crate) struct Listener {
     pub(crate) port: u16,
     pub(crate) protocol: String,
     #[serde(default)]
+    pub(crate) tls: Option<ListenerTls>,
+    #[serde(default)]
     pub(crate) allowed_routes: Option<AllowedRoutes>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListenerTls {
+    #[serde(default)]
+    pub(crate) certificate_refs: Vec<SecretRef>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct SecretRef {
+    #[serde(default)]
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -160,9 +177,9 @@ pub(crate) struct Rule {
     #[serde(default)]
     pub(crate) backend_refs: Option<Vec<BackendRef>>,
     #[serde(default)]
-    pub(crate) timeouts: Option<Value>,
+    pub(crate) timeouts: Option<Timeouts>,
     #[serde(default)]
-    pub(crate) retry: Option<Value>,
+    pub(crate) retry: Option<Retry>,
     #[serde(default)]
     pub(crate) session_persistence: Option<SessionPersistenceSpec>,
 }

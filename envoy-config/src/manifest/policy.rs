@@ -134,6 +134,14 @@ struct ClientHeaders {
     disable_rate_limit_headers: Option<bool>,
     #[serde(default)]
     enable_envoy_headers: Option<bool>,
+    #[serde(default)]
+    early_request_headers: Option<EarlyHeaders>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct EarlyHeaders {
+    #[serde(default)]
+    remove: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -161,6 +169,15 @@ impl ClientSettings {
     pub(crate) fn enables_envoy_headers(&self) -> bool {
         let headers = self.headers.as_ref();
         headers.and_then(|headers| headers.enable_envoy_headers) == Some(true)
+    }
+
+    /// Request headers that are taken off before the first match.
+    pub(crate) fn removed_request_headers(&self) -> &[String] {
+        let headers = self.headers.as_ref();
+        let early = headers.and_then(|headers| headers.early_request_headers.as_ref());
+        early
+            .map(|early| early.remove.as_slice())
+            .unwrap_or_default()
     }
 
     /// Proxies that are trusted with X-Forwarded-For.

@@ -84,11 +84,11 @@ pub(crate) struct UrlRewrite {
 pub(crate) struct HostnameModifier {
     #[serde(rename = "type")]
     pub(crate) kind: HostnameModifierType,
-    #[serde(default, rename = "header")]
-    _header: Option<String>,
+    #[serde(default)]
+    pub(crate) header: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub(crate) enum HostnameModifierType {
     Header,
     Backend,

@@ -232,7 +232,7 @@ fn a_rule_that_answers_by_itself_or_has_no_backend_is_not_split() {
         let bundle = split(&rule, &[]);
         assert_eq!(bundle.gateways[0].canary, None, "{rule}");
         assert_eq!(
-            bundle.gateways[0].native[0].features,
+            bundle.gateways[0].rules[0].native.features(),
             ["sessionPersistence"]
         );
     }

@@ -59,9 +59,9 @@ fn rules_keep_their_order_and_fields_and_leave_the_rest_to_envoy() {
         json!({"filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x"]}}]})
     );
     let native: Vec<_> = gateway
-        .native
+        .rules
         .iter()
-        .map(|one| (one.name.as_str(), one.rule, one.features.clone()))
+        .map(|one| (one.name.as_str(), one.rule, one.native.features()))
         .collect();
     assert_eq!(
         native,

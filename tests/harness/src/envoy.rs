@@ -63,14 +63,14 @@ impl Default for Options {
 
 /// Puts HTTP filters in front of those that the listeners of a bootstrap have.
 fn put_first(bootstrap: &mut Value, filters: &[Value]) {
-    const FILTERS: &str = "/filter_chains/0/filters/0/typed_config/http_filters";
-    let listeners = bootstrap.pointer_mut("/static_resources/listeners");
-    for listener in listeners
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-    {
-        if let Some(Value::Array(present)) = listener.pointer_mut(FILTERS) {
+    fn list<'v>(value: &'v mut Value, at: &str) -> impl Iterator<Item = &'v mut Value> + use<'v> {
+        let list = value.pointer_mut(at).and_then(Value::as_array_mut);
+        list.into_iter().flatten()
+    }
+    let listeners = list(bootstrap, "/static_resources/listeners");
+    for chain in listeners.flat_map(|listener| list(listener, "/filter_chains")) {
+        let present = chain.pointer_mut("/filters/0/typed_config/http_filters");
+        if let Some(Value::Array(present)) = present {
             present.splice(0..0, filters.iter().cloned());
         }
     }

@@ -12,12 +12,15 @@ use crate::host::{Host, HostError, HostKind};
 use crate::proxy::{self, Modules, Services};
 use crate::scenario::{GatewayRef, Scenario};
 use crate::{envoy, modules};
-use gateway_bundle::{Bundle, GatewayBundle, LoadErrors, Problem, Severity};
+use gateway_bundle::{Bundle, GatewayBundle, LoadErrors, Manifests, Problem, Severity};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use thiserror::Error;
+
+/// Manifests, and what they come to.
+pub type Read = Arc<(Manifests, Bundle)>;
 
 /// How hosts run.
 #[derive(Debug, Clone)]
@@ -30,6 +33,9 @@ pub struct Options {
     pub envoy_version: EnvoyVersion,
     /// Where the services listen that filters call.
     pub services: Services,
+    /// Whether ClientTrafficPolicies take headers off before the first match. Without, the filters alone
+    /// stand against forged ones.
+    pub early_removal: bool,
 }
 
 /// Where `just ratelimit-up` starts a rate limit service, and what scenarios call it.
@@ -47,6 +53,7 @@ impl Default for Options {
             services: [RATE_LIMIT_SERVICE]
                 .map(|(name, address)| (name.to_owned(), address))
                 .into(),
+            early_removal: true,
         }
     }
 }
@@ -58,7 +65,7 @@ pub struct Hosts {
     modules: Modules,
     runtime: Runtime,
     binary: OnceLock<envoy::Binary>,
-    bundles: Mutex<HashMap<Vec<PathBuf>, Arc<Bundle>>>,
+    manifests: Mutex<HashMap<Vec<PathBuf>, Read>>,
     runs: counting::Runs,
 }
 
@@ -135,7 +142,7 @@ impl Hosts {
             modules,
             runtime,
             binary: OnceLock::new(),
-            bundles: Mutex::default(),
+            manifests: Mutex::default(),
             runs: counting::Runs::default(),
         })
     }
@@ -169,9 +176,9 @@ impl Hosts {
         gateway: &GatewayRef,
     ) -> Result<Box<dyn Host>, HostError> {
         let refused = |error: OpenError| HostError::new(&error);
-        let bundle = self.bundle(scenario);
-        let bundle = bundle.map_err(|errors| refused(OpenError::Manifests(errors)))?;
-        let gateway = find(&bundle, scenario, gateway).map_err(refused)?;
+        let read = self.read(scenario);
+        let (manifests, bundle) = &*read.map_err(|errors| refused(OpenError::Manifests(errors)))?;
+        let gateway = find(bundle, scenario, gateway).map_err(refused)?;
         let seed = self.options.seed;
         let core = Core::new(gateway, seed)?;
         if kind == HostKind::Core {
@@ -179,9 +186,14 @@ impl Hosts {
         }
         let mut gateway = gateway.clone();
         counting::apart(&mut gateway, &self.runs.of(scenario, kind));
-        let proxy = proxy::proxy(&gateway, &self.modules, &self.options.services);
+        let proxy = proxy::proxy(manifests, &gateway, &self.modules, &self.options.services);
         let mut proxy = proxy.map_err(|error| HostError::new(&error))?;
         proxy.jwt.clone_from(&scenario.jwt);
+        if !self.options.early_removal {
+            for listener in &mut proxy.listeners {
+                listener.removed_request_headers.clear();
+            }
+        }
         counting::reachable(&proxy.services)?;
         let workers = scenario.workers;
         if kind == HostKind::Wasmtime {
@@ -192,20 +204,24 @@ impl Hosts {
         Ok(Box::new(real::Real::new(binary, &proxy, workers, core)?))
     }
 
-    /// What a scenario's manifests come to.
+    /// A scenario's manifests, and what they come to.
     ///
     /// # Errors
     /// They cannot be read.
-    pub fn bundle(&self, scenario: &Scenario) -> Result<Arc<Bundle>, LoadErrors> {
+    pub fn read(&self, scenario: &Scenario) -> Result<Read, LoadErrors> {
         let paths = &scenario.manifests;
-        let mut bundles = self.bundles.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bundle) = bundles.get(paths) {
-            return Ok(Arc::clone(bundle));
+        let mut manifests = self
+            .manifests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(read) = manifests.get(paths) {
+            return Ok(Arc::clone(read));
         }
-        let manifests = gateway_bundle::load(paths)?;
-        let bundle = Arc::new(gateway_bundle::bundle(&manifests));
-        bundles.insert(paths.clone(), Arc::clone(&bundle));
-        Ok(bundle)
+        let loaded = gateway_bundle::load(paths)?;
+        let bundle = gateway_bundle::bundle(&loaded);
+        let read = Arc::new((loaded, bundle));
+        manifests.insert(paths.clone(), Arc::clone(&read));
+        Ok(read)
     }
 
     /// What of a scenario's manifests was refused or ignored, one line each.
@@ -213,8 +229,8 @@ impl Hosts {
     /// # Errors
     /// They cannot be read.
     pub fn conditions(&self, scenario: &Scenario) -> Result<Vec<String>, LoadErrors> {
-        let bundle = self.bundle(scenario)?;
-        let entries = bundle.report.entries.iter();
+        let read = self.read(scenario)?;
+        let entries = read.1.report.entries.iter();
         let told = entries.filter(|entry| entry.severity > Severity::Note);
         Ok(told.map(ToString::to_string).collect())
     }

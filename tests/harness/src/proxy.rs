@@ -1,18 +1,21 @@
-//! A Gateway's bundle as Envoy Gateway would hand it to Envoy.
+//! What `gwf bundle` writes for a Gateway, as Envoy Gateway would hand it to Envoy.
+//!
+//! The objects are written, read back and translated, so that every scenario that is replayed proves
+//! what a cluster would get. After Envoy Gateway 1.9 (`internal/gatewayapi`, `internal/xds/translator`),
+//! for the objects that a bundle is made of.
 
-use crate::xds::{
-    Cluster, Forward, Listener, Proxy, Route, RouteAction, ServiceCluster, UpstreamProtocol,
-    VirtualHost, WasmFilter,
+mod certificate;
+mod policy;
+mod route;
+
+use crate::xds::{Cluster, Listener, Proxy, ServiceCluster, Tls, UpstreamProtocol};
+use gateway_bundle::{
+    Bundle, GatewayBundle, KustomizeOptions, ListenerInfo, LoadErrors, Manifests, bundle, kustomize,
 };
-use gateway_bundle::{Backend, GatewayBundle, ListenerInfo};
-use gateway_filter_sdk::router::{BACKEND_HEADER, HOST_HEADER};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-
-/// What a client gets when the filter that should have decided is not there.
-const UNDECIDED: u16 = 503;
+use std::path::PathBuf;
+use thiserror::Error;
 
 /// Where the services listen that filters may call, by the name of their cluster.
 pub type Services = BTreeMap<String, SocketAddr>;
@@ -28,63 +31,116 @@ pub struct Modules {
     pub canary: PathBuf,
 }
 
-/// The proxy for one Gateway with `route-match` in front, behind it `rate-limit`, if anything is
-/// limited, and `canary`, if anything is split by it. In each virtual host are the dispatch routes,
-/// one for each backend, and behind them the entry route, which every request meets first. All have
-/// the filters enabled, so that a forged header gets nobody past them.
+/// Why there is no proxy for a Gateway.
+#[derive(Debug, Error)]
+pub enum ProxyError {
+    /// What was written cannot be read: a mistake of `gwf`.
+    #[error("the bundle cannot be read back: {}", .0.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    ReadBack(LoadErrors),
+    /// A filter that none of the modules is.
+    #[error("no module is given for the filter `{0}`")]
+    UnknownFilter(String),
+    /// The filters are in one policy for each listener: too many routes for one.
+    #[error("{0}: the filters of listeners differ, which is not replayed")]
+    Split(String),
+    /// A route that is not of a bundle.
+    #[error("{0}: only what a bundle writes is translated")]
+    NotOfABundle(String),
+    /// A certificate that cannot be made.
+    #[error("no certificate for listener {listener}: {source}")]
+    Certificate {
+        /// The listener's name.
+        listener: String,
+        /// Why.
+        source: rcgen::Error,
+    },
+}
+
+/// The proxy for one Gateway, out of the objects that [`kustomize`] writes for it.
 ///
 /// # Errors
-///
-/// If a configuration cannot be written as JSON.
+/// See [`ProxyError`].
 pub fn proxy(
+    manifests: &Manifests,
     gateway: &GatewayBundle,
     modules: &Modules,
     services: &Services,
-) -> Result<Proxy, serde_json::Error> {
+) -> Result<Proxy, ProxyError> {
+    let one = Bundle {
+        gateways: vec![gateway.clone()],
+        report: gateway_bundle::Report::default(),
+    };
+    // On this machine no etcd has to store it.
+    let options = KustomizeOptions {
+        most_bytes: usize::MAX,
+        ..KustomizeOptions::default()
+    };
+    let written = kustomize(manifests, &one, &options);
+    let written = Manifests::parse("bundle", &written.yaml()).map_err(ProxyError::ReadBack)?;
+    let mut proxy = translate(&written, (&gateway.namespace, &gateway.name), modules)?;
+    proxy.services = called(gateway, services).into_iter().collect();
+    Ok(proxy)
+}
+
+/// Translates what was written for a Gateway.
+fn translate(
+    written: &Manifests,
+    (namespace, name): (&str, &str),
+    modules: &Modules,
+) -> Result<Proxy, ProxyError> {
+    let bundle = bundle(written);
+    let mut gateways = bundle.gateways.iter();
+    let gateway = gateways.find(|one| one.namespace == namespace && one.name == name);
+    let Some(gateway) = gateway else {
+        return Ok(Proxy::default());
+    };
+    let filters = policy::filters(written, gateway, modules)?;
+    let clients = policy::client_protocol_routes(written);
+    let patched = policy::patched_hosts(written, gateway);
     let mut listeners: Vec<Listener> = Vec::new();
-    // TLS is terminated before routing; these are the listeners that cleartext reaches.
-    for info in gateway.listeners.iter().filter(|info| !info.tls) {
-        let host = virtual_host(info, &gateway.backends);
-        match listeners
-            .iter_mut()
-            .find(|listener| listener.port == info.port)
-        {
-            Some(listener) => listener.virtual_hosts.push(host),
+    let mut clusters = BTreeMap::new();
+    for info in &gateway.listeners {
+        let tls = tls(written, info)?;
+        let mut hosts: Vec<_> = route::virtual_host(gateway, info, &clients, &mut clusters)?
+            .into_iter()
+            .collect();
+        hosts.extend(patched.get(&info.name).cloned());
+        let shared = listeners.iter_mut().find(|one| {
+            // Envoy Gateway gives each HTTPS listener a filter chain, and cleartext one together.
+            one.port == info.port && one.tls.is_none() && tls.is_none()
+        });
+        match shared {
+            Some(listener) => listener.virtual_hosts.extend(hosts),
             None => listeners.push(Listener {
                 port: info.port,
+                tls,
                 trusted_hops: info.trusted_hops,
-                virtual_hosts: vec![host],
-                ..Listener::default()
+                removed_request_headers: info.removed_request_headers.clone(),
+                virtual_hosts: hosts,
             }),
         }
     }
-    let mut filters = vec![filter(
-        "route-match",
-        &modules.route_match,
-        &gateway.route_match,
-    )?];
-    if let Some(limits) = &gateway.rate_limit {
-        filters.push(filter("rate-limit", &modules.rate_limit, limits)?);
-    }
-    if let Some(canaries) = &gateway.canary {
-        filters.push(filter("canary", &modules.canary, canaries)?);
-    }
-    let clusters = gateway.backends.iter().map(|backend| Cluster {
-        name: backend.id.clone(),
-        namespace: backend.namespace.clone(),
-        service: backend.service.clone(),
-        protocol: match backend.http2 {
-            true => UpstreamProtocol::Http2,
-            false => UpstreamProtocol::Http1,
-        },
-    });
     Ok(Proxy {
         listeners,
         filters,
-        clusters: clusters.collect(),
-        jwt: Vec::new(),
-        services: called(gateway, services).into_iter().collect(),
+        clusters: clusters.into_values().collect(),
+        ..Proxy::default()
     })
+}
+
+fn tls(written: &Manifests, listener: &ListenerInfo) -> Result<Option<Tls>, ProxyError> {
+    if !listener.tls {
+        return Ok(None);
+    }
+    let certificates = certificate::of(written, listener);
+    let certificates = certificates.map_err(|source| ProxyError::Certificate {
+        listener: listener.name.clone(),
+        source,
+    })?;
+    Ok(Some(Tls {
+        server_names: listener.hostname.iter().cloned().collect(),
+        certificates,
+    }))
 }
 
 /// The service that counts the Gateway's limits, if it has any that are counted outside.
@@ -96,116 +152,22 @@ pub fn called(gateway: &GatewayBundle, services: &Services) -> Option<ServiceClu
     })
 }
 
-fn filter(
-    name: &str,
-    module: &Path,
-    configuration: &impl Serialize,
-) -> Result<WasmFilter, serde_json::Error> {
-    Ok(WasmFilter {
-        name: name.into(),
-        root_id: name.into(),
-        module: module.into(),
-        configuration: serde_json::to_string(configuration)?,
-        fail_open: false,
+/// The cluster of a backend, which has one for each protocol that it is spoken to in.
+fn cluster(gateway: &GatewayBundle, id: &str, client_protocol: bool) -> Option<Cluster> {
+    let backend = gateway.backends.iter().find(|backend| backend.id == id)?;
+    let (name, protocol) = match (client_protocol, backend.http2) {
+        (true, _) => (format!("{id}/client-protocol"), UpstreamProtocol::Client),
+        (false, true) => (id.to_owned(), UpstreamProtocol::Http2),
+        (false, false) => (id.to_owned(), UpstreamProtocol::Http1),
+    };
+    Some(Cluster {
+        name,
+        namespace: backend.namespace.clone(),
+        service: backend.service.clone(),
+        port: backend.port,
+        protocol,
     })
 }
 
-fn virtual_host(listener: &ListenerInfo, backends: &[Backend]) -> VirtualHost {
-    let domain = listener.hostname.clone().unwrap_or_else(|| "*".into());
-    let entry = Route {
-        name: "entry".into(),
-        prefix: "/".into(),
-        headers: Vec::new(),
-        filters_enabled: true,
-        action: RouteAction::DirectResponse(UNDECIDED),
-    };
-    VirtualHost {
-        name: format!("{}/{domain}", listener.name),
-        routes: backends.iter().map(dispatch).chain([entry]).collect(),
-        domains: vec![domain],
-    }
-}
-
-fn dispatch(backend: &Backend) -> Route {
-    Route {
-        name: format!("dispatch/{}", backend.id),
-        prefix: "/".into(),
-        headers: vec![(BACKEND_HEADER.into(), backend.id.as_str().into())],
-        filters_enabled: true,
-        action: RouteAction::Forward(Forward {
-            host_rewrite_header: Some(HOST_HEADER.into()),
-            ..Forward::to(&backend.id)
-        }),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
-    use gateway_filter_sdk::split::spec::CanaryFilterSpec;
-    use serde_json::json;
-
-    use super::*;
-
-    fn gateway(rate_limit: Option<RateLimitFilterSpec>) -> GatewayBundle {
-        let manifests = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../scenarios/path-routing/manifests.yaml"
-        );
-        let manifests = gateway_bundle::load(&[manifests.into()]).unwrap();
-        let gateway = gateway_bundle::bundle(&manifests).gateways.remove(0);
-        GatewayBundle {
-            rate_limit,
-            ..gateway
-        }
-    }
-
-    fn limits(service: serde_json::Value) -> Option<RateLimitFilterSpec> {
-        serde_json::from_value(json!({"policies": [], "service": service})).unwrap()
-    }
-
-    fn made(gateway: &GatewayBundle) -> Proxy {
-        let modules = Modules {
-            route_match: "a.wasm".into(),
-            rate_limit: "b.wasm".into(),
-            canary: "c.wasm".into(),
-        };
-        let address = ([127, 0, 0, 1], 18_081).into();
-        proxy(
-            gateway,
-            &modules,
-            &[("ratelimit".to_owned(), address)].into(),
-        )
-        .unwrap()
-    }
-
-    #[test]
-    fn rate_limit_comes_behind_route_match_and_canary_behind_both() {
-        let names = |proxy: &Proxy| -> Vec<String> {
-            let filters = proxy.filters.iter();
-            filters.map(|filter| filter.name.clone()).collect()
-        };
-        assert_eq!(names(&made(&gateway(None))), ["route-match"]);
-        let limited = made(&gateway(limits(json!(null))));
-        assert_eq!(names(&limited), ["route-match", "rate-limit"]);
-        assert_eq!(limited.filters[1].configuration, r#"{"policies":[]}"#);
-        assert_eq!(limited.services, []);
-
-        let mut split = gateway(limits(json!(null)));
-        split.canary = Some(CanaryFilterSpec::default());
-        let split = made(&split);
-        assert_eq!(names(&split), ["route-match", "rate-limit", "canary"]);
-        assert_eq!(split.filters[2].configuration, r#"{"canaries":[]}"#);
-        assert_eq!(split.filters[2].module, Path::new("c.wasm"));
-    }
-
-    #[test]
-    fn a_service_without_address_has_no_endpoint() {
-        let address = |cluster: &str| {
-            let limited = made(&gateway(limits(json!({"cluster": cluster}))));
-            limited.services[0].address
-        };
-        assert_eq!(address("ratelimit"), Some(([127, 0, 0, 1], 18_081).into()));
-        assert_eq!(address("elsewhere"), None);
-    }
-}
+mod tests;

@@ -178,12 +178,14 @@ pub struct Mirror {
 /// A Service with an echo backend behind it.
 #[derive(Debug, Clone)]
 pub struct Cluster {
-    /// `<namespace>/<service>:<port>`.
+    /// Unique.
     pub name: String,
     /// Namespace of the Service.
     pub namespace: String,
     /// Name of the Service.
     pub service: String,
+    /// Port of the Service.
+    pub port: u16,
     /// How it is spoken to.
     pub protocol: UpstreamProtocol,
 }

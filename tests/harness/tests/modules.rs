@@ -48,6 +48,7 @@ fn envoy(module: &str, configuration: &str) -> EmbeddedEnvoy {
         name: format!("n/{service}:80"),
         namespace: "n".into(),
         service: service.into(),
+        port: 8080,
         protocol: UpstreamProtocol::Http1,
     };
     let chosen = vec![("x-gateway-backend".into(), "n/matched:80".into())];

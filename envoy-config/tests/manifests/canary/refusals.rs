@@ -108,7 +108,7 @@ fn backend_refs_with_filters_are_left_to_their_weights() {
     let bundle = split(&rule, &[&extension("c", ROUTE, "{name: shop, canary: v2}")]);
     assert_eq!(bundle.gateways[0].canary, None);
     assert_eq!(
-        bundle.gateways[0].native[0].features,
+        bundle.gateways[0].rules[0].native.features(),
         ["sessionPersistence"]
     );
     assert_eq!(

@@ -17,7 +17,7 @@ fn a_session_is_honoured_with_the_name_and_path_that_envoy_gateway_generates() {
     }]);
     assert_eq!(canaries(&bundle), expected);
     assert_eq!(routed(&bundle)[0].as_array().unwrap().len(), 1);
-    assert!(bundle.gateways[0].native.is_empty());
+    assert!(bundle.gateways[0].rules[0].native.features().is_empty());
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn a_single_backend_has_sessions_and_keeps_its_filters() {
         routed(&bundle)[0][0]["filters"][0]["type"],
         "RequestHeaderModifier"
     );
-    assert_eq!(bundle.gateways[0].native[0].features, ["timeouts"]);
+    assert_eq!(bundle.gateways[0].rules[0].native.features(), ["timeouts"]);
 }
 
 #[test]

@@ -244,7 +244,10 @@ fn native_route(shape: Shape, number: usize) -> (String, Route) {
     let route = Route {
         name: route_name(number),
         prefix: path,
-        headers: header.into_iter().collect(),
+        headers: header
+            .into_iter()
+            .map(|(name, value)| (name, value.into()))
+            .collect(),
         filters_enabled: false,
         action: RouteAction::DirectResponse(200),
     };

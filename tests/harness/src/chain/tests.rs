@@ -46,6 +46,7 @@ impl Bench {
             name: format!("ns/{service}:80"),
             namespace: "ns".to_owned(),
             service: service.to_owned(),
+            port: 80,
             protocol,
         };
         let proxy = Proxy {

@@ -111,7 +111,7 @@ impl Replay {
         options.services.extend(self.cluster.clone());
         let hosts = Hosts::new(options).into_diagnostic()?;
         for scenario in &scenarios {
-            hosts.bundle(scenario).map_err(unusable)?;
+            hosts.read(scenario).map_err(unusable)?;
         }
         for &host in &self.host {
             hosts.prepare(host).into_diagnostic()?;

@@ -298,6 +298,7 @@ mod tests {
             name: "infra/v1:8080".into(),
             namespace: "infra".into(),
             service: "v1".into(),
+            port: 8080,
             protocol: UpstreamProtocol::Http1,
         }
     }

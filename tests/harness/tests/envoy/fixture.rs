@@ -57,6 +57,7 @@ pub(crate) fn cluster(service: &str, protocol: UpstreamProtocol) -> Cluster {
         name: format!("infra/{service}:8080"),
         namespace: "infra".into(),
         service: service.into(),
+        port: 8080,
         protocol,
     }
 }

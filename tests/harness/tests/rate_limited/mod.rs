@@ -36,6 +36,7 @@ pub(crate) fn proxy(configuration: &str, routes: &[(&str, &str)]) -> Proxy {
             name: "n/backend:80".into(),
             namespace: "n".into(),
             service: "backend".into(),
+            port: 80,
             protocol: UpstreamProtocol::Http1,
         }],
         ..Proxy::default()

@@ -55,6 +55,7 @@ fn cluster(service: &str) -> Cluster {
         name: format!("infra/{service}:8080"),
         namespace: "infra".into(),
         service: service.into(),
+        port: 8080,
         protocol: UpstreamProtocol::Http1,
     }
 }

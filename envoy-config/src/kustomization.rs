@@ -1,0 +1,266 @@
+//! A bundle as what Envoy Gateway reads: a folder for `kubectl apply -k`.
+//!
+//! Per Gateway there are the *filters*, an EnvoyExtensionPolicy on the Gateway; the *dispatch* routes, one
+//! rule for each backend, which match the header that the filters set; and behind them the *entry*, which
+//! every request matches first. Envoy decides on the filters at the first match and never again: all
+//! routes are under the policy of the Gateway, so that no forged header leads past it, and a
+//! ClientTrafficPolicy takes such headers off before that match. What the filters replace (routes,
+//! limits, canaries) is left out; all other objects are passed on.
+
+mod dispatch;
+mod entry;
+mod extension;
+mod misdirected;
+mod object;
+mod policy;
+mod write;
+
+pub use extension::CodeSource;
+pub use object::WrittenObject;
+pub(crate) use write::yaml;
+pub use write::{Difference, OutputError};
+
+use crate::bundle::{Bundle, GatewayBundle};
+use crate::manifest::{Document, ENVOY_GATEWAY, GATEWAY_API, Manifests, ObjectKind};
+use crate::report::{Condition, Report, Severity};
+use gateway_filter_sdk::router::{BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER};
+use policy::Policies;
+use std::collections::BTreeSet;
+
+/// The headers that decide where a request goes: nobody but the filters may set them.
+pub(crate) const OWNED_HEADERS: [&str; 3] = [BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER];
+
+/// How many bytes an object may have: etcd's `--max-request-bytes`, 1.5 MiB by default, as the API server
+/// stores an object in one request, less what it adds itself (managedFields, status).
+pub const MOST_BYTES: usize = 1_572_864 - 65_536;
+
+/// What a client gets when the filter that should have decided is not there.
+pub const UNDECIDED: u16 = 503;
+
+/// How a bundle is written.
+#[derive(Debug, Clone)]
+pub struct KustomizeOptions {
+    /// Where Envoy Gateway gets the modules; of a filter that an EnvoyExtensionPolicy of the manifests
+    /// loads already, what stands there if this is absent.
+    pub code: Option<CodeSource>,
+    /// Filters that are passed over when their module fails; the others answer 503.
+    pub fail_open: BTreeSet<String>,
+    /// The rate limit service as `<namespace>/<service>:<port>`: a route is written for it, whose
+    /// cluster the `rate-limit` filter calls. Absent: the cluster that the configuration names.
+    pub rate_limit_service: Option<ServiceName>,
+    /// Routes as `<namespace>/<name>` that alone are decided by the filters; empty is all of them.
+    pub routes: BTreeSet<String>,
+    /// How many bytes an object may have; [`MOST_BYTES`] in a cluster.
+    pub most_bytes: usize,
+}
+
+impl Default for KustomizeOptions {
+    fn default() -> Self {
+        Self {
+            code: None,
+            fail_open: BTreeSet::new(),
+            rate_limit_service: None,
+            routes: BTreeSet::new(),
+            most_bytes: MOST_BYTES,
+        }
+    }
+}
+
+/// A port of a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceName {
+    /// Namespace of the Service.
+    pub namespace: String,
+    /// Name of the Service.
+    pub name: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// The objects of a folder, and what could not be written.
+#[derive(Debug, Clone, Default)]
+pub struct Kustomization {
+    /// In the order of their files, and in these from what is referred to, to what refers.
+    pub objects: Vec<WrittenObject>,
+    /// What is not carried over, by file and line. An entry of severity Error is a part of the
+    /// manifests that would not be in force any more.
+    pub report: Report,
+}
+
+/// Writes a bundle. It always succeeds; whether it says all that the manifests say is in
+/// [`Kustomization::report`].
+#[must_use]
+pub fn kustomize(
+    manifests: &Manifests,
+    bundle: &Bundle,
+    options: &KustomizeOptions,
+) -> Kustomization {
+    let mut writer = Writer {
+        manifests,
+        options,
+        policies: Policies::new(manifests),
+        objects: Vec::new(),
+        report: Report::default(),
+    };
+    writer.kept();
+    for gateway in &bundle.gateways {
+        if gateway.rules.is_empty() {
+            continue;
+        }
+        writer.gateway(gateway);
+    }
+    writer.policies();
+    let Writer {
+        mut objects,
+        mut report,
+        ..
+    } = writer;
+    objects.sort_by(|a, b| a.file.cmp(&b.file));
+    report
+        .entries
+        .sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    Kustomization { objects, report }
+}
+
+struct Writer<'a> {
+    manifests: &'a Manifests,
+    options: &'a KustomizeOptions,
+    policies: Policies<'a>,
+    objects: Vec<WrittenObject>,
+    report: Report,
+}
+
+impl Writer<'_> {
+    /// Whether the filters decide for this route.
+    fn decides(&self, document: &Document) -> bool {
+        let routes = &self.options.routes;
+        routes.is_empty() || routes.contains(&document.full_name())
+    }
+
+    /// What is passed on as it is.
+    fn kept(&mut self) {
+        for document in self.manifests.documents() {
+            let kept = match document.object_kind() {
+                ObjectKind::Route(_) => !self.decides(document),
+                ObjectKind::BackendTrafficPolicy
+                | ObjectKind::ClientTrafficPolicy
+                | ObjectKind::EnvoyExtensionPolicy
+                | ObjectKind::Ingress => false,
+                _ => true,
+            };
+            if kept {
+                self.objects.push(WrittenObject::kept(document));
+            }
+            if document.kind() == "SecurityPolicy" && document.group() == ENVOY_GATEWAY {
+                self.security_policy(document);
+            }
+        }
+    }
+
+    /// Its part that runs before the filters looks at the first match, which is the entry for all; its
+    /// part behind them (authorization) at the dispatch route. Only on the Gateway both are covered.
+    fn security_policy(&mut self, document: &Document) {
+        let targets = policy::raw_targets(document);
+        for (path, kind, name) in targets {
+            if matches!(kind.as_str(), "HTTPRoute" | "GRPCRoute")
+                && self.is_replaced(document, &name)
+            {
+                let message = format!(
+                    "{kind} {name} is decided in the filters, where this policy does not reach: \
+                     let it target the Gateway"
+                );
+                let condition = Condition::accepted("TargetNotFound");
+                self.report.refuse(document, &path, condition, message);
+            }
+        }
+    }
+
+    /// A route in the namespace of the policy that the filters replace.
+    fn is_replaced(&self, policy: &Document, name: &str) -> bool {
+        let mut routes = self.manifests.routes.iter();
+        routes.any(|route| route.is(policy.namespace(), name) && self.decides(&route.document))
+    }
+
+    fn gateway(&mut self, gateway: &GatewayBundle) {
+        let routes = dispatch::Plan::new(gateway, &self.policies, &self.options.routes);
+        if routes.rules().is_empty() {
+            return;
+        }
+        self.not_carried(&routes);
+        let dispatched = dispatch::objects(self.manifests, gateway, &routes);
+        self.policies.retarget(gateway, &dispatched);
+        let entries = entry::objects(gateway, &routes);
+        let cluster = self.options.rate_limit_service.as_ref();
+        let cluster = cluster.filter(|_| calls_a_service(gateway));
+        let callout = cluster.map(|service| entry::callout(gateway, &routes, service));
+        self.objects.extend(dispatched.objects);
+        self.objects.extend(entries);
+        self.objects.extend(misdirected::objects(gateway));
+        let filters = extension::objects(self, gateway, &routes);
+        self.objects.extend(callout.into_iter().flatten());
+        self.objects.extend(filters);
+    }
+
+    /// Filters of Envoy that act before ours do, by the route that is matched first.
+    fn not_carried(&mut self, routes: &dispatch::Plan) {
+        let chosen = !self.options.routes.is_empty();
+        for rule in routes.rules() {
+            let route = self.manifests.routes.iter().find(|route| {
+                route.is(&rule.namespace, &rule.name) && route.value.kind == rule.kind
+            });
+            let Some(route) = route else { continue };
+            let lost = [
+                ("sessionPersistence", rule.native.session_persistence),
+                ("credentialInjection", rule.native.credential_injection),
+            ];
+            for (feature, _) in lost.into_iter().filter(|(_, present)| *present) {
+                let path = format!("spec.rules[{}]", rule.rule);
+                let message = format!(
+                    "{feature} is not carried over: Envoy does it by the route that a request \
+                     matches first"
+                );
+                self.report
+                    .ignore(&route.document, &path, Severity::Error, message);
+            }
+            if chosen && rule.hostnames.is_empty() && rule.rule == 0 {
+                let message = "a route that is decided by the filters while others are not needs \
+                               hostnames of its own";
+                self.report
+                    .ignore(&route.document, "spec", Severity::Error, message.to_owned());
+            }
+        }
+    }
+
+    /// The policies, as far as the filters do not do what they say.
+    fn policies(&mut self) {
+        let (objects, report) = self.policies.objects();
+        self.objects.extend(objects);
+        self.report.entries.extend(report.entries);
+    }
+}
+
+/// Whether the Gateway has limits that a service counts.
+fn calls_a_service(gateway: &GatewayBundle) -> bool {
+    let limits = gateway.rate_limit.as_ref();
+    limits.is_some_and(|limits| limits.service.is_some())
+}
+
+/// The folder of a Gateway, and how the names of its objects in a namespace start.
+fn folder(gateway: &GatewayBundle) -> String {
+    format!("{}-{}", gateway.namespace, gateway.name)
+}
+
+fn prefix(gateway: &GatewayBundle, namespace: &str) -> String {
+    match gateway.namespace == namespace {
+        true => gateway.name.clone(),
+        false => folder(gateway),
+    }
+}
+
+fn gateway_api(version: &str) -> String {
+    format!("{GATEWAY_API}/{version}")
+}
+
+fn envoy_gateway() -> String {
+    format!("{ENVOY_GATEWAY}/v1alpha1")
+}

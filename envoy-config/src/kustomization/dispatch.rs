@@ -1,0 +1,323 @@
+//! The dispatch routes: from the backend that the filters chose, to its cluster.
+//!
+//! A rule for each backend matches `x-gateway-backend`. Where a rule of the manifests leaves something
+//! to Envoy (timeouts, retries, mirrors), it has rules of its own that match `x-gateway-route` as
+//! well; Envoy Gateway puts what has more headers first. They are HTTPRoutes for GRPCRoutes, too: one
+//! listener cannot have routes of both kinds for the same hostnames.
+
+use super::object::WrittenObject;
+use super::policy::Policies;
+use super::{envoy_gateway, folder, gateway_api, prefix};
+use crate::backend;
+use crate::bundle::{Backend, GatewayBundle, ServedRule};
+use crate::manifest::{GATEWAY_API, Manifests};
+use gateway_filter_sdk::route::spec::RouteKind;
+use gateway_filter_sdk::router::{BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// "rules: MaxItems=16" and "parentRefs: MaxItems=32" of HTTPRoute.
+const MOST_RULES: usize = 16;
+const MOST_PARENTS: usize = 32;
+
+/// The rules that are dispatched, and what is attached where.
+pub(super) struct Plan<'a> {
+    rules: Vec<&'a ServedRule>,
+    /// By what they have in common, the dispatch rules.
+    groups: BTreeMap<Group, Vec<DispatchRule>>,
+    /// By namespace, the listeners that its routes are attached to.
+    listeners: BTreeMap<String, BTreeSet<String>>,
+    /// By namespace, the hostnames of the routes where these alone are decided by the filters; none
+    /// where all are.
+    hostnames: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What is in one HTTPRoute.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Group {
+    pub(super) namespace: String,
+    /// Backends of GRPCRoutes, which are spoken to as the client speaks.
+    pub(super) grpc: bool,
+    /// The route whose policy these rules have; absent is of all that have none.
+    pub(super) route: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct DispatchRule {
+    /// Which rule of the manifests this is for; absent is any.
+    of: Option<(String, Option<String>)>,
+    backend: Backend,
+    spec: Value,
+    host_header: Option<String>,
+}
+
+/// What was written for the dispatch.
+#[derive(Default)]
+pub(super) struct Dispatched {
+    pub(super) objects: Vec<WrittenObject>,
+    /// The HTTPRoutes of each group, and by the name of a rule in the manifests, its names there.
+    pub(super) routes: BTreeMap<Group, Vec<(String, Vec<(String, String)>)>>,
+}
+
+impl<'a> Plan<'a> {
+    /// `chosen` are the routes that alone are decided by the filters; empty is all.
+    pub(super) fn new(
+        gateway: &'a GatewayBundle,
+        policies: &Policies,
+        chosen: &BTreeSet<String>,
+    ) -> Self {
+        let decides = |rule: &&ServedRule| {
+            let full_name = format!("{}/{}", rule.namespace, rule.name);
+            chosen.is_empty() || chosen.contains(&full_name)
+        };
+        let rules: Vec<&ServedRule> = gateway.rules.iter().filter(decides).collect();
+        let chosen = !chosen.is_empty();
+        let mut plan = Self {
+            rules: Vec::new(),
+            groups: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            hostnames: BTreeMap::new(),
+        };
+        for rule in &rules {
+            if chosen {
+                let hostnames = plan.hostnames.entry(rule.namespace.clone()).or_default();
+                hostnames.extend(rule.hostnames.iter().cloned());
+            }
+            let listeners = plan.listeners.entry(rule.namespace.clone()).or_default();
+            listeners.extend(rule.listeners.iter().cloned());
+            let governed = policies.governs(rule);
+            let group = Group {
+                namespace: rule.namespace.clone(),
+                grpc: rule.kind == RouteKind::GRPCRoute,
+                route: governed.then(|| rule.name.clone()),
+            };
+            let dispatched = plan.groups.entry(group).or_default();
+            for id in &rule.backends {
+                let Some(backend) = gateway.backends.iter().find(|one| one.id == *id) else {
+                    continue;
+                };
+                let dispatch = dispatch_rule(rule, backend, governed);
+                if !dispatched.contains(&dispatch) {
+                    dispatched.push(dispatch);
+                }
+            }
+        }
+        plan.rules = rules;
+        plan
+    }
+
+    /// The rules of the manifests.
+    pub(super) fn rules(&self) -> &[&'a ServedRule] {
+        &self.rules
+    }
+
+    /// By namespace, the listeners that its routes are attached to.
+    pub(super) fn listeners(&self) -> &BTreeMap<String, BTreeSet<String>> {
+        &self.listeners
+    }
+
+    /// What goes into `spec` of a route in that namespace besides its rules.
+    pub(super) fn route_spec(&self, namespace: &str, parents: &[Value], rules: Value) -> Value {
+        let mut spec = json!({"parentRefs": parents, "rules": rules});
+        if let Some(hostnames) = self.hostnames.get(namespace) {
+            spec["hostnames"] = json!(hostnames);
+        }
+        spec
+    }
+}
+
+fn dispatch_rule(rule: &ServedRule, backend: &Backend, governed: bool) -> DispatchRule {
+    let native = &rule.native;
+    let mut spec = json!({});
+    let mut filters: Vec<Value> = Vec::new();
+    for mirror in &native.mirrors {
+        if mirror.of.as_ref().is_none_or(|of| *of == backend.id) {
+            filters.push(json!({"type": "RequestMirror", "requestMirror": mirror.filter}));
+        }
+    }
+    if !filters.is_empty() {
+        spec["filters"] = filters.into();
+    }
+    if let Some(timeouts) = &native.timeouts {
+        spec["timeouts"] = json!(timeouts);
+    }
+    if let Some(retry) = &native.retry {
+        spec["retry"] = json!(retry);
+    }
+    let own = governed || spec != json!({}) || native.host_header.is_some();
+    DispatchRule {
+        of: own.then(|| (rule.full_name(), rule.rule_name.clone())),
+        backend: backend.clone(),
+        spec,
+        host_header: native.host_header.clone(),
+    }
+}
+
+/// HTTPRoutes, and what they refer to.
+pub(super) fn objects(manifests: &Manifests, gateway: &GatewayBundle, plan: &Plan) -> Dispatched {
+    let mut dispatched = Dispatched::default();
+    let mut hosts: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut grants = BTreeSet::new();
+    for (group, rules) in &plan.groups {
+        let parents = parents(plan.listeners.get(&group.namespace).into_iter().flatten());
+        let mut number = 0;
+        for chunk in rules.chunks(MOST_RULES) {
+            for parents in parents.chunks(MOST_PARENTS) {
+                number += 1;
+                let name = group_name(gateway, group, number);
+                let (specs, names) = specs(gateway, group, chunk);
+                let spec = plan.route_spec(&group.namespace, parents, specs.into());
+                let names = (name.clone(), names);
+                dispatched.objects.push(WrittenObject::new(
+                    file(gateway),
+                    comment(group),
+                    (gateway_api("v1"), "HTTPRoute"),
+                    (&group.namespace, &name),
+                    spec,
+                ));
+                dispatched
+                    .routes
+                    .entry(group.clone())
+                    .or_default()
+                    .push(names);
+            }
+        }
+        for rule in rules {
+            let header = rule.host_header.as_deref().unwrap_or(HOST_HEADER);
+            hosts.insert((group.namespace.clone(), header.to_owned()));
+            let backend = &rule.backend;
+            let from = (GATEWAY_API, "HTTPRoute", group.namespace.as_str());
+            let to = ("", "Service", backend.namespace.as_str());
+            if group.namespace != backend.namespace
+                && !backend::granted(manifests, from, to, &backend.service)
+            {
+                grants.insert((group.namespace.clone(), backend.clone()));
+            }
+        }
+    }
+    let hosts = hosts.iter();
+    let referred = hosts.map(|(namespace, header)| host_filter(gateway, namespace, header));
+    let granted = grants.iter().map(|(from, to)| grant(gateway, from, to));
+    let mut objects: Vec<WrittenObject> = referred.chain(granted).collect();
+    objects.append(&mut dispatched.objects);
+    dispatched.objects = objects;
+    dispatched
+}
+
+pub(super) fn file(gateway: &GatewayBundle) -> String {
+    format!("{}/dispatch.yaml", folder(gateway))
+}
+
+fn comment(group: &Group) -> String {
+    let whose = match (&group.route, group.grpc) {
+        (Some(route), _) => format!("of route {route}, which has a policy of its own"),
+        (None, true) => "of GRPCRoutes".to_owned(),
+        (None, false) => "of HTTPRoutes".to_owned(),
+    };
+    format!("Dispatch: to the backends {whose}, as the filters chose.")
+}
+
+fn group_name(gateway: &GatewayBundle, group: &Group, number: usize) -> String {
+    let prefix = prefix(gateway, &group.namespace);
+    let grpc = if group.grpc { "-grpc" } else { "" };
+    let route = group.route.iter().map(|route| format!("-{route}"));
+    let route: String = route.collect();
+    match number {
+        1 => format!("{prefix}-dispatch{grpc}{route}"),
+        _ => format!("{prefix}-dispatch{grpc}{route}-{number}"),
+    }
+}
+
+/// The rules of an HTTPRoute, and how those that had a name are called now.
+fn specs(
+    gateway: &GatewayBundle,
+    group: &Group,
+    rules: &[DispatchRule],
+) -> (Vec<Value>, Vec<(String, String)>) {
+    let mut names = Vec::new();
+    let mut specs = Vec::new();
+    for rule in rules {
+        let mut spec = rule.spec.clone();
+        let header = rule.host_header.as_deref().unwrap_or(HOST_HEADER);
+        let host = host_filter_name(gateway, &group.namespace, header);
+        let host = json!({"type": "ExtensionRef", "extensionRef":
+            {"group": super::ENVOY_GATEWAY, "kind": "HTTPRouteFilter", "name": host}});
+        if let Some(filters) = spec["filters"].as_array_mut() {
+            filters.push(host);
+        } else {
+            spec["filters"] = json!([host]);
+        }
+        let mut headers = vec![json!({"name": BACKEND_HEADER, "value": rule.backend.id})];
+        if let Some((route, name)) = &rule.of {
+            let pattern = format!("{}/.*", route.replace('.', r"\."));
+            headers
+                .push(json!({"name": ROUTE_HEADER, "type": "RegularExpression", "value": pattern}));
+            if let Some(name) = name {
+                let number = names.iter().filter(|(one, _)| one == name).count();
+                let unique = match number {
+                    0 => name.clone(),
+                    _ => format!("{name}-{number}"),
+                };
+                spec["name"] = unique.clone().into();
+                names.push((name.clone(), unique));
+            }
+        }
+        spec["matches"] = json!([{"headers": headers}]);
+        spec["backendRefs"] = json!([{
+            "name": rule.backend.service,
+            "namespace": rule.backend.namespace,
+            "port": rule.backend.port,
+        }]);
+        specs.push(spec);
+    }
+    (specs, names)
+}
+
+/// References to listeners, by their names as of Envoy Gateway's virtual hosts.
+pub(super) fn parents<'n>(listeners: impl Iterator<Item = &'n String>) -> Vec<Value> {
+    let parent = |name: &String| {
+        let parts: Vec<&str> = name.split('/').collect();
+        let (kind, namespace, name, section) = match parts.as_slice() {
+            [namespace, gateway, listener] => ("Gateway", namespace, gateway, listener),
+            [_, _, namespace, set, listener] => ("ListenerSet", namespace, set, listener),
+            _ => return None,
+        };
+        Some(json!({
+            "group": GATEWAY_API, "kind": kind, "namespace": namespace, "name": name,
+            "sectionName": section,
+        }))
+    };
+    listeners.filter_map(parent).collect()
+}
+
+fn host_filter_name(gateway: &GatewayBundle, namespace: &str, header: &str) -> String {
+    let prefix = prefix(gateway, namespace);
+    match header {
+        HOST_HEADER => format!("{prefix}-host"),
+        other => format!("{prefix}-host-{}", other.to_ascii_lowercase()),
+    }
+}
+
+fn host_filter(gateway: &GatewayBundle, namespace: &str, header: &str) -> WrittenObject {
+    WrittenObject::new(
+        file(gateway),
+        format!("The Host that a backend sees: what {header} says, if a filter set it."),
+        (envoy_gateway(), "HTTPRouteFilter"),
+        (namespace, &host_filter_name(gateway, namespace, header)),
+        json!({"urlRewrite": {"hostname": {"type": "Header", "header": header}}}),
+    )
+}
+
+fn grant(gateway: &GatewayBundle, from: &str, to: &Backend) -> WrittenObject {
+    let name = format!("{}-dispatch-{}", prefix(gateway, &to.namespace), to.service);
+    WrittenObject::new(
+        file(gateway),
+        format!("What GRPCRoutes of {from} may use, their dispatch may."),
+        (gateway_api("v1beta1"), "ReferenceGrant"),
+        (&to.namespace, &name),
+        json!({
+            "from": [{"group": GATEWAY_API, "kind": "HTTPRoute", "namespace": from}],
+            "to": [{"group": "", "kind": "Service", "name": to.service}],
+        }),
+    )
+}

@@ -1,0 +1,318 @@
+//! The EnvoyExtensionPolicy that loads the filters.
+
+use super::dispatch::{Plan, parents};
+use super::object::WrittenObject;
+use super::policy::target_ref;
+use super::{Writer, entry, envoy_gateway, folder, prefix};
+use crate::bundle::{GatewayBundle, ListenerInfo};
+use crate::manifest::{Document, ObjectKind};
+use crate::report::{Condition, Severity};
+use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
+use gateway_filter_sdk::route::spec::{RouteMatchSpec, RouteSpec};
+use serde_json::{Map, Value, json};
+
+/// The filters, in the order of the chain.
+const FILTERS: [&str; 3] = ["route-match", "rate-limit", "canary"];
+
+/// The fields of an EnvoyExtensionPolicy that list extensions.
+const EXTENSIONS: [&str; 4] = ["dynamicModule", "extProc", "lua", "wasm"];
+
+/// Where Envoy Gateway gets the modules: a URL with `{name}` for the filter's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeSource {
+    /// `https://…` of a file, else an OCI image.
+    pub url: String,
+    /// SHA-256 of the modules in hexadecimal, by filter; Envoy Gateway need not compute it then.
+    pub sha256: std::collections::BTreeMap<String, String>,
+}
+
+impl Default for CodeSource {
+    fn default() -> Self {
+        Self {
+            url: "registry.example.com/gateway-filters/{name}:latest".to_owned(),
+            sha256: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+impl CodeSource {
+    fn code(&self, name: &str) -> Value {
+        let url = self.url.replace("{name}", name);
+        if url.starts_with("https://") || url.starts_with("http://") {
+            let mut http = json!({"url": url});
+            if let Some(sha256) = self.sha256.get(name) {
+                http["sha256"] = sha256.clone().into();
+            }
+            return json!({"type": "HTTP", "http": http});
+        }
+        let url = url.strip_prefix("oci://").unwrap_or(&url);
+        json!({"type": "Image", "image": {"url": url}})
+    }
+}
+
+/// One policy on the Gateway; where that would be too large an object, one for each listener.
+pub(super) fn objects(
+    writer: &mut Writer,
+    gateway: &GatewayBundle,
+    plan: &Plan,
+) -> Vec<WrittenObject> {
+    let others = others(writer, gateway);
+    if !writer.options.routes.is_empty() {
+        return on_routes(writer, gateway, plan);
+    }
+    let target = target_ref("Gateway", &gateway.name, None);
+    let name = format!("{}-filters", gateway.name);
+    let whole = policy(
+        writer,
+        gateway,
+        plan,
+        &gateway.route_match,
+        (&name, vec![target], &others),
+    );
+    let most = writer.options.most_bytes;
+    if size(&whole) <= most {
+        return vec![whole];
+    }
+    let mut objects = Vec::new();
+    for listener in &gateway.listeners {
+        let spec = of_listener(&gateway.route_match, listener);
+        let Some(mut target) = parents(std::iter::once(&listener.name)).pop() else {
+            continue;
+        };
+        if let Some(target) = target.as_object_mut() {
+            target.remove("namespace");
+        }
+        let name = format!("{}-filters-{}", gateway.name, listener.section);
+        let part = policy(writer, gateway, plan, &spec, (&name, vec![target], &others));
+        if size(&part) > most {
+            too_large(writer, gateway, &part, &listener.name);
+        }
+        objects.push(part);
+    }
+    objects
+}
+
+fn size(object: &WrittenObject) -> usize {
+    object.value.to_string().len()
+}
+
+fn too_large(writer: &mut Writer, gateway: &GatewayBundle, part: &WrittenObject, listener: &str) {
+    let found = crate::manifest::model::find(
+        &writer.manifests.gateways,
+        &gateway.namespace,
+        &gateway.name,
+    );
+    let Some(found) = found else { return };
+    let message = format!(
+        "the EnvoyExtensionPolicy for listener {listener} would have {} bytes; Kubernetes takes \
+         {} (etcd's request limit): spread its routes over more listeners",
+        size(part),
+        writer.options.most_bytes
+    );
+    writer
+        .report
+        .ignore(&found.document, "spec.listeners", Severity::Error, message);
+}
+
+/// What of the routes is attached to one listener.
+fn of_listener(spec: &RouteMatchSpec, listener: &ListenerInfo) -> RouteMatchSpec {
+    let listeners = spec.listeners.iter();
+    let routes = spec.routes.iter();
+    let is_there = |route: &&RouteSpec| {
+        let listeners = route.listeners.as_ref();
+        listeners.is_none_or(|names| names.contains(&listener.name))
+    };
+    let routes = routes.filter(is_there).map(|route| RouteSpec {
+        listeners: Some(vec![listener.name.clone()]),
+        ..route.clone()
+    });
+    RouteMatchSpec {
+        listeners: listeners
+            .filter(|one| one.name == listener.name)
+            .cloned()
+            .collect(),
+        routes: routes.collect(),
+    }
+}
+
+/// On the chosen routes alone: a policy for each namespace, on what takes their place.
+fn on_routes(writer: &Writer, gateway: &GatewayBundle, plan: &Plan) -> Vec<WrittenObject> {
+    let chosen = |route: &&RouteSpec| {
+        let name = format!("{}/{}", route.metadata.namespace, route.metadata.name);
+        writer.options.routes.contains(&name)
+    };
+    let routes = gateway.route_match.routes.iter();
+    let spec = RouteMatchSpec {
+        listeners: gateway.route_match.listeners.clone(),
+        routes: routes.filter(chosen).cloned().collect(),
+    };
+    let namespaces = plan.listeners().keys();
+    let policies = namespaces.map(|namespace| {
+        let prefix = prefix(gateway, namespace);
+        let is_ours = |object: &&WrittenObject| {
+            object.kind() == "HTTPRoute"
+                && object.namespace() == namespace
+                && object.file.starts_with(&folder(gateway))
+        };
+        let routes = writer.objects.iter().filter(is_ours);
+        let targets = routes.map(|route| target_ref("HTTPRoute", route.name(), None));
+        let name = format!("{prefix}-filters");
+        let mut object = policy(
+            writer,
+            gateway,
+            plan,
+            &spec,
+            (&name, targets.collect(), &Map::new()),
+        );
+        object.value["metadata"]["namespace"] = namespace.clone().into();
+        object
+    });
+    policies.collect()
+}
+
+fn policy(
+    writer: &Writer,
+    gateway: &GatewayBundle,
+    plan: &Plan,
+    routes: &RouteMatchSpec,
+    (name, targets, others): (&str, Vec<Value>, &Map<String, Value>),
+) -> WrittenObject {
+    let mut limits = gateway.rate_limit.clone();
+    call_the_service(writer, gateway, plan, limits.as_mut());
+    let configurations = [
+        Some(json!(routes)),
+        limits.map(|limits| json!(limits)),
+        gateway.canary.as_ref().map(|canary| json!(canary)),
+    ];
+    let filters = FILTERS.iter().zip(configurations);
+    let filters = filters.filter_map(|(name, config)| Some(wasm(writer, name, config?)));
+    let mut spec = others.clone();
+    let behind = spec
+        .remove("wasm")
+        .and_then(|list| list.as_array().cloned());
+    let chain: Vec<Value> = filters.chain(behind.into_iter().flatten()).collect();
+    spec.insert("targetRefs".to_owned(), targets.into());
+    spec.insert("wasm".to_owned(), chain.into());
+    WrittenObject::new(
+        format!("{}/filters.yaml", folder(gateway)),
+        "The filters, in the order in which they decide.",
+        (envoy_gateway(), "EnvoyExtensionPolicy"),
+        (&gateway.namespace, name),
+        spec.into(),
+    )
+}
+
+/// The cluster of the route that is written for the service.
+fn call_the_service(
+    writer: &Writer,
+    gateway: &GatewayBundle,
+    plan: &Plan,
+    limits: Option<&mut RateLimitFilterSpec>,
+) {
+    let service = limits.and_then(|limits| limits.service.as_mut());
+    if let Some(service) = service.filter(|_| writer.options.rate_limit_service.is_some()) {
+        service.cluster = entry::callout_cluster(gateway, plan);
+    }
+}
+
+fn wasm(writer: &Writer, name: &str, config: Value) -> Value {
+    let given = given(writer, name);
+    let code = writer.options.code.as_ref().map(|code| code.code(name));
+    let code = code.or_else(|| given.as_ref()?.get("code").cloned());
+    let mut entry = json!({
+        "name": name,
+        "rootID": name,
+        "code": code.unwrap_or_else(|| CodeSource::default().code(name)),
+        "config": config,
+    });
+    let open = given.as_ref().and_then(|given| given.get("failOpen")) == Some(&Value::Bool(true));
+    if open || writer.options.fail_open.contains(name) {
+        entry["failOpen"] = true.into();
+    }
+    entry
+}
+
+/// How a policy of the manifests loads that filter, the oldest one.
+fn given(writer: &Writer, name: &str) -> Option<Value> {
+    let mut policies: Vec<&Document> = extension_policies(writer).collect();
+    policies.sort_by(|a, b| a.seniority().cmp(&b.seniority()));
+    let entries = policies
+        .into_iter()
+        .flat_map(|document| list(document, "wasm"));
+    entries
+        .filter(|entry| entry.get("name").and_then(Value::as_str) == Some(name))
+        .find(|entry| entry.get("code").is_some())
+}
+
+fn extension_policies<'a>(writer: &Writer<'a>) -> impl Iterator<Item = &'a Document> {
+    let documents = writer.manifests.documents();
+    documents.filter(|one| one.object_kind() == ObjectKind::EnvoyExtensionPolicy)
+}
+
+/// The entries of a list in `spec`.
+fn list(document: &Document, field: &str) -> Vec<Value> {
+    let spec = document.value().get("spec");
+    let list = spec.and_then(|spec| spec.get(field)?.as_array().cloned());
+    list.unwrap_or_default()
+}
+
+/// The extensions of others on this Gateway, which go into the same policy: a target takes one only.
+fn others(writer: &mut Writer, gateway: &GatewayBundle) -> Map<String, Value> {
+    let mut kept = Map::new();
+    let mut lost = Vec::new();
+    for document in extension_policies(writer) {
+        let others = others_of(document);
+        if others.is_empty() {
+            continue;
+        }
+        for (path, kind, name) in super::policy::raw_targets(document) {
+            let here = document.namespace() == gateway.namespace && name == gateway.name;
+            match kind.as_str() {
+                "Gateway" if here => merge(&mut kept, &others),
+                "HTTPRoute" | "GRPCRoute" if writer.is_replaced(document, &name) => {
+                    lost.push((document, path, kind, name));
+                }
+                _ => {}
+            }
+        }
+    }
+    for (document, path, kind, name) in lost {
+        let message = format!(
+            "{kind} {name} is decided in the filters, where the other extensions of this policy do \
+             not reach: let it target the Gateway"
+        );
+        let condition = Condition::accepted("TargetNotFound");
+        writer.report.refuse(document, &path, condition, message);
+    }
+    kept
+}
+
+/// What a policy loads besides the filters of this project.
+fn others_of(document: &Document) -> Map<String, Value> {
+    let mut others = Map::new();
+    for field in EXTENSIONS {
+        let mut entries = list(document, field);
+        entries.retain(|entry| {
+            let name = entry
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            field != "wasm" || !FILTERS.contains(&name)
+        });
+        if !entries.is_empty() {
+            others.insert(field.to_owned(), entries.into());
+        }
+    }
+    others
+}
+
+fn merge(kept: &mut Map<String, Value>, others: &Map<String, Value>) {
+    for (field, entries) in others {
+        let list = kept.entry(field.clone()).or_insert_with(|| json!([]));
+        if let (Some(list), Some(entries)) = (list.as_array_mut(), entries.as_array()) {
+            let new = entries.iter().filter(|entry| !list.contains(entry));
+            let new: Vec<Value> = new.cloned().collect();
+            list.extend(new);
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! BackendTrafficPolicies and ClientTrafficPolicies, as far as Envoy does what they say.
+//!
+//! What limits is in the `rate-limit` filter. The rest of a policy for a route goes to the route's
+//! dispatch, where Envoy decides on clusters, timeouts and retries.
+
+use super::dispatch::{Dispatched, Group};
+use super::object::WrittenObject;
+use super::{OWNED_HEADERS, envoy_gateway, prefix};
+use crate::bundle::{GatewayBundle, ServedRule};
+use crate::manifest::model::{Object, Route};
+use crate::manifest::{Document, GATEWAY_API, Manifests};
+use crate::report::{Report, Severity};
+use crate::target::{self, Attached, Scope};
+use gateway_filter_sdk::route::spec::RouteKind;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Fields of a policy that are not settings of Envoy.
+const NOT_SETTINGS: [&str; 5] = [
+    "targetRef",
+    "targetRefs",
+    "targetSelectors",
+    "mergeType",
+    "rateLimit",
+];
+
+/// The policies, and what they are for in the folder.
+pub(super) struct Policies<'a> {
+    manifests: &'a Manifests,
+    traffic: Attached,
+    client: Attached,
+    /// By index of a BackendTrafficPolicy, and whether they are of GRPCRoutes, its dispatch routes.
+    targets: BTreeMap<(usize, bool), Vec<Value>>,
+    /// Dispatch routes of GRPCRoutes that no policy has.
+    grpc: Vec<WrittenObject>,
+    /// The Gateways whose requests are decided by the filters.
+    gateways: Vec<(String, String)>,
+    report: Report,
+}
+
+impl<'a> Policies<'a> {
+    pub(super) fn new(manifests: &'a Manifests) -> Self {
+        // What is wrong with targets is reported where limits are read.
+        let mut ignored = Report::default();
+        Self {
+            manifests,
+            traffic: target::attach(manifests, &manifests.traffic_policies, &mut ignored),
+            client: target::attach(manifests, &manifests.client_policies, &mut ignored),
+            targets: BTreeMap::new(),
+            grpc: Vec::new(),
+            gateways: Vec::new(),
+            report: Report::default(),
+        }
+    }
+
+    /// Whether a policy for the route of this rule has settings of Envoy.
+    pub(super) fn governs(&self, rule: &ServedRule) -> bool {
+        let Some(route) = self.route(rule.kind, &rule.namespace, &rule.name) else {
+            return false;
+        };
+        let rules = route.value.spec.rules.iter().flatten();
+        let names = rules.map(|rule| rule.name.as_deref());
+        let mut scopes = names.flat_map(|name| Scope::of_rule(&route.document, name));
+        scopes.any(|scope| {
+            let policy = self.traffic.get(&scope);
+            policy.is_some_and(|policy| !settings(self.traffic_document(*policy)).is_empty())
+        })
+    }
+
+    fn route(&self, kind: RouteKind, namespace: &str, name: &str) -> Option<&'a Object<Route>> {
+        let mut routes = self.manifests.routes.iter();
+        routes.find(|route| route.value.kind == kind && route.is(namespace, name))
+    }
+
+    fn traffic_document(&self, policy: usize) -> Option<&'a Document> {
+        let found = self.manifests.traffic_policies.get(policy)?;
+        Some(&*found.document)
+    }
+
+    /// Lets the policies of routes target what dispatches for these.
+    pub(super) fn retarget(&mut self, gateway: &GatewayBundle, dispatched: &Dispatched) {
+        self.gateways
+            .push((gateway.namespace.clone(), gateway.name.clone()));
+        for (group, routes) in &dispatched.routes {
+            match &group.route {
+                Some(route) => self.retarget_route(group, route, routes),
+                None if group.grpc => self.grpc.push(client_protocol(gateway, group, routes)),
+                None => {}
+            }
+        }
+    }
+
+    fn retarget_route(
+        &mut self,
+        group: &Group,
+        route: &str,
+        dispatch: &[(String, Vec<(String, String)>)],
+    ) {
+        let kind = match group.grpc {
+            true => RouteKind::GRPCRoute,
+            false => RouteKind::HTTPRoute,
+        };
+        let Some(route) = self.route(kind, &group.namespace, route) else {
+            return;
+        };
+        for (name, rules) in dispatch {
+            let whole = Scope::of_rule(&route.document, None);
+            let sections = rules.iter().map(|(rule, section)| {
+                let scope = Scope::of_rule(&route.document, Some(rule))
+                    .into_iter()
+                    .next();
+                (scope, Some(section))
+            });
+            let scopes = whole.into_iter().map(|scope| (Some(scope), None));
+            for (scope, section) in scopes.chain(sections).collect::<Vec<_>>() {
+                let policy = scope.and_then(|scope| self.traffic.get(&scope).copied());
+                let Some(policy) = policy else { continue };
+                let targets = self.targets.entry((policy, group.grpc)).or_default();
+                targets.push(target_ref("HTTPRoute", name, section.map(String::as_str)));
+            }
+        }
+    }
+
+    /// What is written of all policies, once every Gateway is.
+    pub(super) fn objects(&mut self) -> (Vec<WrittenObject>, Report) {
+        let mut objects = std::mem::take(&mut self.grpc);
+        for (index, policy) in self.manifests.traffic_policies.iter().enumerate() {
+            objects.extend(self.traffic_objects(index, &policy.document));
+        }
+        for policy in &self.manifests.client_policies {
+            objects.push(amended(&policy.document));
+        }
+        for (namespace, name) in &self.gateways {
+            if !self.has_client_policy(namespace, name) {
+                objects.push(stripping(namespace, name));
+            }
+        }
+        (objects, std::mem::take(&mut self.report))
+    }
+
+    fn has_client_policy(&self, namespace: &str, name: &str) -> bool {
+        let gateway = crate::manifest::model::find(&self.manifests.gateways, namespace, name);
+        gateway.is_some_and(|gateway| {
+            let scope = Scope::of_object(&gateway.document);
+            self.client.contains_key(&scope)
+        })
+    }
+
+    /// The policy without its limits, for Gateways and for dispatch routes.
+    fn traffic_objects(&mut self, index: usize, document: &Document) -> Vec<WrittenObject> {
+        let settings = settings(Some(document));
+        if settings.is_empty() {
+            return Vec::new();
+        }
+        let mut objects = Vec::new();
+        for grpc in [false, true] {
+            let mut targets = self.targets.remove(&(index, grpc)).unwrap_or_default();
+            let mut spec = document.value().get("spec").cloned().unwrap_or_default();
+            let Some(fields) = spec.as_object_mut() else {
+                continue;
+            };
+            for field in ["targetRef", "targetRefs", "targetSelectors", "rateLimit"] {
+                fields.remove(field);
+            }
+            let mut name = document.name().to_owned();
+            if grpc {
+                fields.insert("useClientProtocol".to_owned(), true.into());
+                name += "-grpc";
+            } else {
+                targets.splice(0..0, kept_targets(document));
+                let selectors = kept_selectors(document);
+                if !selectors.is_empty() {
+                    fields.insert("targetSelectors".to_owned(), selectors.into());
+                }
+            }
+            if targets.is_empty() && !fields.contains_key("targetSelectors") {
+                continue;
+            }
+            if !targets.is_empty() {
+                fields.insert("targetRefs".to_owned(), targets.into());
+            }
+            objects.push(WrittenObject::new(
+                "policies.yaml".to_owned(),
+                "What Envoy does of this policy; its limits are in the rate-limit filter.",
+                (envoy_gateway(), "BackendTrafficPolicy"),
+                (document.namespace(), &name),
+                spec,
+            ));
+        }
+        if objects.is_empty() {
+            let fields: Vec<&str> = settings.keys().map(String::as_str).collect();
+            let message = format!("not carried over: {}", fields.join(", "));
+            self.report
+                .ignore(document, "spec", Severity::Error, message);
+        }
+        objects
+    }
+}
+
+/// What a policy has Envoy do.
+fn settings(document: Option<&Document>) -> Map<String, Value> {
+    let spec = document.and_then(|document| document.value().get("spec")?.as_object().cloned());
+    let mut spec = spec.unwrap_or_default();
+    spec.retain(|field, _| !NOT_SETTINGS.contains(&field.as_str()));
+    spec
+}
+
+/// The references of a policy of any kind: where each stands, the kind and the name.
+pub(super) fn raw_targets(document: &Document) -> Vec<(String, String, String)> {
+    let spec = document.value().get("spec");
+    let one = spec.and_then(|spec| spec.get("targetRef"));
+    let one = one.map(|one| ("spec.targetRef".to_owned(), one));
+    let many = spec.and_then(|spec| spec.get("targetRefs")?.as_array());
+    let many = many.into_iter().flatten().enumerate();
+    let many = many.map(|(index, one)| (format!("spec.targetRefs[{index}]"), one));
+    let text = |one: &Value, field: &str| one.get(field)?.as_str().map(str::to_owned);
+    let targets = one.into_iter().chain(many);
+    targets
+        .filter_map(|(path, one)| Some((path, text(one, "kind")?, text(one, "name")?)))
+        .collect()
+}
+
+/// The targets that stay: Gateways and ListenerSets.
+fn kept_targets(document: &Document) -> Vec<Value> {
+    let spec = document.value().get("spec");
+    let one = spec.and_then(|spec| spec.get("targetRef"));
+    let many = spec.and_then(|spec| spec.get("targetRefs")?.as_array());
+    let all = one.into_iter().chain(many.into_iter().flatten());
+    all.filter(|one| is_kept(one)).cloned().collect()
+}
+
+fn kept_selectors(document: &Document) -> Vec<Value> {
+    let spec = document.value().get("spec");
+    let all = spec.and_then(|spec| spec.get("targetSelectors")?.as_array());
+    let all = all.into_iter().flatten();
+    all.filter(|one| is_kept(one)).cloned().collect()
+}
+
+fn is_kept(target: &Value) -> bool {
+    let kind = target.get("kind").and_then(Value::as_str);
+    !matches!(kind, Some("HTTPRoute" | "GRPCRoute"))
+}
+
+pub(super) fn target_ref(kind: &str, name: &str, section: Option<&str>) -> Value {
+    let mut target = json!({"group": GATEWAY_API, "kind": kind, "name": name});
+    if let Some(section) = section {
+        target["sectionName"] = section.into();
+    }
+    target
+}
+
+/// Clients of GRPCRoutes speak HTTP/2, and so have their backends to be spoken to.
+fn client_protocol(
+    gateway: &GatewayBundle,
+    group: &Group,
+    routes: &[(String, Vec<(String, String)>)],
+) -> WrittenObject {
+    let targets = routes.iter();
+    let targets: Vec<Value> = targets
+        .map(|(name, _)| target_ref("HTTPRoute", name, None))
+        .collect();
+    let name = format!("{}-dispatch-grpc", prefix(gateway, &group.namespace));
+    WrittenObject::new(
+        super::dispatch::file(gateway),
+        "Backends of GRPCRoutes are spoken to in the client's protocol, which is HTTP/2.",
+        (envoy_gateway(), "BackendTrafficPolicy"),
+        (&group.namespace, &name),
+        json!({"targetRefs": targets, "mergeType": "StrategicMerge", "useClientProtocol": true}),
+    )
+}
+
+/// Takes off what nobody but the filters may set, before the first match.
+fn removed(headers: &mut Value) {
+    if !headers.is_object() {
+        *headers = json!({});
+    }
+    let early = &mut headers["earlyRequestHeaders"];
+    if !early.is_object() {
+        *early = json!({});
+    }
+    let list = &mut early["remove"];
+    if !list.is_array() {
+        *list = json!([]);
+    }
+    if let Some(list) = list.as_array_mut() {
+        let known: Vec<String> = list
+            .iter()
+            .filter_map(|one| one.as_str())
+            .map(str::to_lowercase)
+            .collect();
+        let owned = OWNED_HEADERS.iter();
+        let missing = owned.filter(|header| !known.iter().any(|one| one == *header));
+        list.extend(missing.map(|header| Value::from(*header)));
+    }
+}
+
+/// A ClientTrafficPolicy that takes them off, too.
+fn amended(document: &Document) -> WrittenObject {
+    let mut object = WrittenObject::kept(document);
+    "policies.yaml".clone_into(&mut object.file);
+    "Takes off what nobody but the filters may set, too.".clone_into(&mut object.comment);
+    if let Some(spec) = object.value.get_mut("spec") {
+        removed(&mut spec["headers"]);
+    }
+    object
+}
+
+/// A ClientTrafficPolicy that does nothing else.
+fn stripping(namespace: &str, name: &str) -> WrittenObject {
+    let mut headers = json!({});
+    removed(&mut headers);
+    WrittenObject::new(
+        format!("{namespace}-{name}/filters.yaml"),
+        "Takes off what nobody but the filters may set, before the first match.",
+        (envoy_gateway(), "ClientTrafficPolicy"),
+        (namespace, &format!("{name}-owned-headers")),
+        json!({"targetRefs": [target_ref("Gateway", name, None)], "headers": headers}),
+    )
+}

@@ -1,0 +1,159 @@
+//! The folder on disk.
+
+use super::{Kustomization, WrittenObject};
+use saphyr::{LoadableYamlNode, Yaml, YamlEmitter};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// How a folder differs from what would be written there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Relative to the folder.
+    pub file: String,
+    /// What is there; absent of a file that is missing.
+    pub old: Option<String>,
+    /// What would be; absent of a file that the bundle does not have.
+    pub new: Option<String>,
+}
+
+/// A folder that cannot be read or written.
+#[derive(Debug, Error)]
+#[error("{path}: {source}", path = .path.display())]
+pub struct OutputError {
+    /// Of the file or folder.
+    pub path: PathBuf,
+    /// What the operating system says.
+    pub source: std::io::Error,
+}
+
+/// What a file of ours starts with: others in the folder are never touched.
+const MARK: &str = "# Written by gwf bundle.";
+
+impl Kustomization {
+    /// The text of every file, by its path in the folder.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<String, String> {
+        let mut files: BTreeMap<String, String> = BTreeMap::new();
+        for object in &self.objects {
+            let text = files.entry(object.file.clone());
+            let text = text.or_insert_with(|| format!("{MARK}\n"));
+            document(text, object);
+        }
+        let mut index = format!(
+            "{MARK}\n# kubectl apply --server-side -k .\n# (the client keeps a copy of each object in an \
+             annotation, of 256 KiB at most)\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: \
+             Kustomization\nresources:\n"
+        );
+        for file in files.keys() {
+            // Writing to a String does not fail.
+            let _ = writeln!(index, "- {file}");
+        }
+        files.insert("kustomization.yaml".to_owned(), index);
+        files
+    }
+
+    /// All objects as one stream of documents.
+    #[must_use]
+    pub fn yaml(&self) -> String {
+        let mut text = String::new();
+        for object in &self.objects {
+            document(&mut text, object);
+        }
+        text
+    }
+
+    /// Writes the folder. Files that an earlier bundle had and this one has not are removed.
+    ///
+    /// # Errors
+    /// [`OutputError`]; files that are written already stay.
+    pub fn write(&self, folder: &Path) -> Result<(), OutputError> {
+        for difference in self.differences(folder)? {
+            let path = folder.join(&difference.file);
+            let done = match &difference.new {
+                Some(text) => {
+                    let parent = path.parent().unwrap_or(folder);
+                    std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, text))
+                }
+                None => std::fs::remove_file(&path),
+            };
+            done.map_err(|source| OutputError { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// What [`write`](Self::write) would change, by file.
+    ///
+    /// # Errors
+    /// [`OutputError`], but not of a folder that does not exist yet.
+    pub fn differences(&self, folder: &Path) -> Result<Vec<Difference>, OutputError> {
+        let mut old = BTreeMap::new();
+        read(folder, folder, &mut old)?;
+        let mut new = self.files();
+        let names = old.keys().chain(new.keys());
+        let names: std::collections::BTreeSet<String> = names.cloned().collect();
+        let difference = |file: String| Difference {
+            old: old.remove(&file),
+            new: new.remove(&file),
+            file,
+        };
+        let all = names.into_iter().map(difference);
+        Ok(all.filter(|one| one.old != one.new).collect())
+    }
+}
+
+/// The files of ours below a folder.
+fn read(
+    root: &Path,
+    folder: &Path,
+    files: &mut BTreeMap<String, String>,
+) -> Result<(), OutputError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| OutputError { path, source }
+    };
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(failed(folder))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(failed(folder))?.path();
+        if path.is_dir() {
+            read(root, &path, files)?;
+            continue;
+        }
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
+        let name = path.strip_prefix(root).unwrap_or(&path);
+        // A file that is in the way of one of ours is refused by the caller, not overwritten.
+        if text.starts_with(MARK) {
+            files.insert(name.display().to_string(), text);
+        }
+    }
+    Ok(())
+}
+
+fn document(text: &mut String, object: &WrittenObject) {
+    text.push_str("---\n");
+    for line in object.comment.lines() {
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "# {line}");
+    }
+    text.push_str(&yaml(&object.value));
+}
+
+/// Block style. JSON is YAML, so that it can be read as the emitter needs it.
+pub(crate) fn yaml(value: &impl serde::Serialize) -> String {
+    let json = serde_json::to_string(value).unwrap_or_default();
+    let documents = Yaml::load_from_str(&json).unwrap_or_default();
+    let mut text = String::new();
+    for document in &documents {
+        // Writing to a String does not fail.
+        let _ = YamlEmitter::new(&mut text).dump(document);
+    }
+    let text = text.trim_start_matches("---\n").trim_end();
+    format!("{text}\n")
+}
