@@ -4,6 +4,7 @@
 mod attachment;
 mod backends;
 mod canary;
+mod examples;
 mod kustomization;
 mod limits;
 mod listeners;

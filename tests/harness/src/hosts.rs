@@ -65,7 +65,7 @@ pub struct Hosts {
     modules: Modules,
     runtime: Runtime,
     binary: OnceLock<envoy::Binary>,
-    manifests: Mutex<HashMap<PathBuf, Read>>,
+    manifests: Mutex<HashMap<Vec<PathBuf>, Read>>,
     runs: counting::Runs,
 }
 
@@ -209,18 +209,18 @@ impl Hosts {
     /// # Errors
     /// They cannot be read.
     pub fn read(&self, scenario: &Scenario) -> Result<Read, LoadErrors> {
-        let path = &scenario.manifests;
+        let paths = &scenario.manifests;
         let mut manifests = self
             .manifests
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(read) = manifests.get(path) {
+        if let Some(read) = manifests.get(paths) {
             return Ok(Arc::clone(read));
         }
-        let loaded = gateway_bundle::load(std::slice::from_ref(path))?;
+        let loaded = gateway_bundle::load(paths)?;
         let bundle = gateway_bundle::bundle(&loaded);
         let read = Arc::new((loaded, bundle));
-        manifests.insert(path.clone(), Arc::clone(&read));
+        manifests.insert(paths.clone(), Arc::clone(&read));
         Ok(read)
     }
 
@@ -260,7 +260,12 @@ fn find<'b>(
         .clone()
         .find(is_wanted)
         .ok_or_else(|| OpenError::NoGateway {
-            manifests: scenario.manifests.display().to_string(),
+            manifests: list(
+                scenario
+                    .manifests
+                    .iter()
+                    .map(|path| path.display().to_string()),
+            ),
             wanted: wanted.clone(),
             there: served
                 .map(|gateway| format!("{}/{}", gateway.namespace, gateway.name))
