@@ -13,16 +13,15 @@ mod extension;
 mod misdirected;
 mod object;
 mod policy;
-mod size;
 mod write;
 
 pub use extension::CodeSource;
 pub use object::WrittenObject;
-pub use size::MOST_BYTES;
 pub(crate) use write::yaml;
 pub use write::{Difference, OutputError};
 
 use crate::bundle::{Bundle, GatewayBundle};
+use crate::manifest::model::find;
 use crate::manifest::{Document, ENVOY_GATEWAY, GATEWAY_API, Manifests, ObjectKind};
 use crate::report::{Condition, Report, Severity};
 use gateway_filter_sdk::router::{BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER};
@@ -32,11 +31,15 @@ use std::collections::BTreeSet;
 /// The headers that decide where a request goes: nobody but the filters may set them.
 pub(crate) const OWNED_HEADERS: [&str; 3] = [BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER];
 
+/// How many bytes an object may have: etcd's `--max-request-bytes`, 1.5 MiB by default, as the API server
+/// stores an object in one request, less what it adds itself (managedFields, status).
+pub const MOST_BYTES: usize = 1_572_864 - 65_536;
+
 /// What a client gets when the filter that should have decided is not there.
 pub const UNDECIDED: u16 = 503;
 
 /// How a bundle is written.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct KustomizeOptions {
     /// Where Envoy Gateway gets the modules; of a filter that an EnvoyExtensionPolicy of the manifests
     /// loads already, what stands there if this is absent.
@@ -48,6 +51,20 @@ pub struct KustomizeOptions {
     pub rate_limit_service: Option<ServiceName>,
     /// Routes as `<namespace>/<name>` that alone are decided by the filters; empty is all of them.
     pub routes: BTreeSet<String>,
+    /// How many bytes an object may have; [`MOST_BYTES`] in a cluster.
+    pub most_bytes: usize,
+}
+
+impl Default for KustomizeOptions {
+    fn default() -> Self {
+        Self {
+            code: None,
+            fail_open: BTreeSet::new(),
+            rate_limit_service: None,
+            routes: BTreeSet::new(),
+            most_bytes: MOST_BYTES,
+        }
+    }
 }
 
 /// A port of a Service.
@@ -174,15 +191,33 @@ impl Writer<'_> {
         let dispatched = dispatch::objects(self.manifests, gateway, &routes);
         self.policies.retarget(gateway, &dispatched);
         let entries = entry::objects(gateway, &routes);
-        let cluster = self.options.rate_limit_service.as_ref();
-        let cluster = cluster.filter(|_| calls_a_service(gateway));
-        let callout = cluster.map(|service| entry::callout(gateway, &routes, service));
-        let filters = extension::objects(self, gateway, &routes);
+        let service = self.options.rate_limit_service.as_ref();
+        let service = service.filter(|_| called_cluster(gateway).is_some());
+        let callout = service.map(|service| entry::callout(gateway, &routes, service));
+        self.without_service(gateway);
         self.objects.extend(dispatched.objects);
         self.objects.extend(entries);
         self.objects.extend(misdirected::objects(gateway));
+        let filters = extension::objects(self, gateway, &routes);
         self.objects.extend(callout.into_iter().flatten());
         self.objects.extend(filters);
+    }
+
+    /// Envoy Gateway has a cluster for each rule of a route and no others.
+    fn without_service(&mut self, gateway: &GatewayBundle) {
+        let cluster = called_cluster(gateway).filter(|name| !name.contains("route/"));
+        let (None, Some(cluster)) = (&self.options.rate_limit_service, cluster) else {
+            return;
+        };
+        let (namespace, name) = (&gateway.namespace, &gateway.name);
+        if let Some(found) = find(&self.manifests.gateways, namespace, name) {
+            let message = format!(
+                "its global limits are counted by a service in cluster `{cluster}`, which Envoy Gateway \
+                 has not: name the service (--rate-limit-service)"
+            );
+            self.report
+                .ignore(&found.document, "", Severity::Error, message);
+        }
     }
 
     /// Filters of Envoy that act before ours do, by the route that is matched first.
@@ -223,10 +258,10 @@ impl Writer<'_> {
     }
 }
 
-/// Whether the Gateway has limits that a service counts.
-fn calls_a_service(gateway: &GatewayBundle) -> bool {
-    let limits = gateway.rate_limit.as_ref();
-    limits.is_some_and(|limits| limits.service.is_some())
+/// The cluster of the service that counts limits of the Gateway, if one does.
+fn called_cluster(gateway: &GatewayBundle) -> Option<&str> {
+    let service = gateway.rate_limit.as_ref()?.service.as_ref()?;
+    Some(&service.cluster)
 }
 
 /// The folder of a Gateway, and how the names of its objects in a namespace start.

@@ -3,7 +3,6 @@
 use super::dispatch::{Plan, parents};
 use super::object::WrittenObject;
 use super::policy::target_ref;
-use super::size::MOST_BYTES;
 use super::{Writer, entry, envoy_gateway, folder, prefix};
 use crate::bundle::{GatewayBundle, ListenerInfo};
 use crate::manifest::{Document, ObjectKind};
@@ -23,15 +22,12 @@ const EXTENSIONS: [&str; 4] = ["dynamicModule", "extProc", "lua", "wasm"];
 pub struct CodeSource {
     /// `https://…` of a file, else an OCI image.
     pub url: String,
-    /// SHA-256 of the modules in hexadecimal, by filter; Envoy Gateway need not compute it then.
-    pub sha256: std::collections::BTreeMap<String, String>,
 }
 
 impl Default for CodeSource {
     fn default() -> Self {
         Self {
             url: "registry.example.com/gateway-filters/{name}:latest".to_owned(),
-            sha256: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -40,11 +36,7 @@ impl CodeSource {
     fn code(&self, name: &str) -> Value {
         let url = self.url.replace("{name}", name);
         if url.starts_with("https://") || url.starts_with("http://") {
-            let mut http = json!({"url": url});
-            if let Some(sha256) = self.sha256.get(name) {
-                http["sha256"] = sha256.clone().into();
-            }
-            return json!({"type": "HTTP", "http": http});
+            return json!({"type": "HTTP", "http": {"url": url}});
         }
         let url = url.strip_prefix("oci://").unwrap_or(&url);
         json!({"type": "Image", "image": {"url": url}})
@@ -70,7 +62,8 @@ pub(super) fn objects(
         &gateway.route_match,
         (&name, vec![target], &others),
     );
-    if size(&whole) <= MOST_BYTES {
+    let most = writer.options.most_bytes;
+    if size(&whole) <= most {
         return vec![whole];
     }
     let mut objects = Vec::new();
@@ -84,7 +77,7 @@ pub(super) fn objects(
         }
         let name = format!("{}-filters-{}", gateway.name, listener.section);
         let part = policy(writer, gateway, plan, &spec, (&name, vec![target], &others));
-        if size(&part) > MOST_BYTES {
+        if size(&part) > most {
             too_large(writer, gateway, &part, &listener.name);
         }
         objects.push(part);
@@ -105,8 +98,9 @@ fn too_large(writer: &mut Writer, gateway: &GatewayBundle, part: &WrittenObject,
     let Some(found) = found else { return };
     let message = format!(
         "the EnvoyExtensionPolicy for listener {listener} would have {} bytes; Kubernetes takes \
-         {MOST_BYTES} (etcd's request limit): spread its routes over more listeners",
-        size(part)
+         {} (etcd's request limit): spread its routes over more listeners",
+        size(part),
+        writer.options.most_bytes
     );
     writer
         .report

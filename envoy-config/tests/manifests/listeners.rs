@@ -46,7 +46,9 @@ fn the_listeners_that_carry_http_are_listed() {
             protocol: protocol.to_owned(),
             hostname: hostname.map(str::to_owned),
             tls,
+            certificates: Vec::new(),
             trusted_hops: 0,
+            removed_request_headers: Vec::new(),
         };
     assert_eq!(
         bundle.gateways[0].listeners,

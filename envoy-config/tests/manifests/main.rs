@@ -4,6 +4,8 @@
 mod attachment;
 mod backends;
 mod canary;
+mod examples;
+mod kustomization;
 mod limits;
 mod listeners;
 mod loading;

@@ -26,10 +26,14 @@ use tokio::runtime::Runtime;
 
 pub use self::binary::{Binary, find};
 pub use self::bootstrap::bootstrap;
+use self::bootstrap::listener_name;
 pub use self::load::Load;
 use self::process::Process;
 use crate::exchange::{Answer, Exchange, Seen};
-use crate::xds::Proxy;
+use crate::xds::{Cluster, Proxy};
+
+/// Where the backends of clusters listen, by the cluster's name.
+pub type Backends = BTreeMap<String, SocketAddr>;
 
 /// How Envoy is run.
 #[derive(Debug, Clone)]
@@ -205,6 +209,31 @@ impl EnvoyHost {
     /// [`EnvoyError::Refused`] with Envoy's own words if it does not take the configuration or a
     /// module; [`EnvoyError::NotReady`] or [`EnvoyError::Io`] if it cannot be started.
     pub fn start(binary: &Binary, proxy: &Proxy, options: &Options) -> Result<Self, EnvoyError> {
+        let ports = proxy.listeners.iter().map(|listener| listener.port);
+        let listeners = ports.map(|port| (port, listener_name(port))).collect();
+        let configuration = |backends: &Backends| {
+            let mut bootstrap = bootstrap(proxy, backends);
+            put_first(&mut bootstrap, &options.native_filters);
+            bootstrap
+        };
+        Self::start_with(binary, &proxy.clusters, &listeners, configuration, options)
+    }
+
+    /// Starts a backend for each cluster, then Envoy with the bootstrap that `configuration` makes of
+    /// their addresses, and waits until it takes connections. `listeners` says which listener of the
+    /// bootstrap is meant by the port of an [`Exchange`]; on which port it listens is read from Envoy,
+    /// so that it can be 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start); [`EnvoyError::Admin`] if there is no such listener.
+    pub fn start_with(
+        binary: &Binary,
+        clusters: &[Cluster],
+        listeners: &BTreeMap<u16, String>,
+        configuration: impl FnOnce(&Backends) -> Value,
+        options: &Options,
+    ) -> Result<Self, EnvoyError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -212,17 +241,15 @@ impl EnvoyHost {
             .map_err(EnvoyError::io("cannot start the runtime"))?;
         let shared = Arc::new(echo::Shared::default());
         let (process, admin, ports) = runtime.block_on(async {
-            let mut backends = BTreeMap::new();
-            for cluster in &proxy.clusters {
+            let mut backends = Backends::new();
+            for cluster in clusters {
                 let address = echo::start(cluster, &shared)
                     .await
                     .map_err(EnvoyError::io("cannot start a backend"))?;
                 backends.insert(cluster.name.clone(), address);
             }
-            let mut bootstrap = bootstrap(proxy, &backends);
-            put_first(&mut bootstrap, &options.native_filters);
-            let process = Process::spawn(&binary.path, &bootstrap, options)?;
-            let (admin, ports) = process.ready(proxy, options.start_timeout).await?;
+            let process = Process::spawn(&binary.path, &configuration(&backends), options)?;
+            let (admin, ports) = process.ready(listeners, options.start_timeout).await?;
             Ok::<_, EnvoyError>((process, admin, ports))
         })?;
         let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));

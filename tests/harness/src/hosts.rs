@@ -33,6 +33,9 @@ pub struct Options {
     pub envoy_version: EnvoyVersion,
     /// Where the services listen that filters call.
     pub services: Services,
+    /// Whether ClientTrafficPolicies take headers off before the first match. Without, the filters alone
+    /// stand against forged ones.
+    pub early_removal: bool,
 }
 
 /// Where `just ratelimit-up` starts a rate limit service, and what scenarios call it.
@@ -50,6 +53,7 @@ impl Default for Options {
             services: [RATE_LIMIT_SERVICE]
                 .map(|(name, address)| (name.to_owned(), address))
                 .into(),
+            early_removal: true,
         }
     }
 }
@@ -61,7 +65,7 @@ pub struct Hosts {
     modules: Modules,
     runtime: Runtime,
     binary: OnceLock<envoy::Binary>,
-    manifests: Mutex<HashMap<PathBuf, Read>>,
+    manifests: Mutex<HashMap<Vec<PathBuf>, Read>>,
     runs: counting::Runs,
 }
 
@@ -185,6 +189,11 @@ impl Hosts {
         let proxy = proxy::proxy(manifests, &gateway, &self.modules, &self.options.services);
         let mut proxy = proxy.map_err(|error| HostError::new(&error))?;
         proxy.jwt.clone_from(&scenario.jwt);
+        if !self.options.early_removal {
+            for listener in &mut proxy.listeners {
+                listener.removed_request_headers.clear();
+            }
+        }
         counting::reachable(&proxy.services)?;
         let workers = scenario.workers;
         if kind == HostKind::Wasmtime {
@@ -200,18 +209,18 @@ impl Hosts {
     /// # Errors
     /// They cannot be read.
     pub fn read(&self, scenario: &Scenario) -> Result<Read, LoadErrors> {
-        let path = &scenario.manifests;
+        let paths = &scenario.manifests;
         let mut manifests = self
             .manifests
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(read) = manifests.get(path) {
+        if let Some(read) = manifests.get(paths) {
             return Ok(Arc::clone(read));
         }
-        let loaded = gateway_bundle::load(std::slice::from_ref(path))?;
+        let loaded = gateway_bundle::load(paths)?;
         let bundle = gateway_bundle::bundle(&loaded);
         let read = Arc::new((loaded, bundle));
-        manifests.insert(path.clone(), Arc::clone(&read));
+        manifests.insert(paths.clone(), Arc::clone(&read));
         Ok(read)
     }
 
@@ -251,7 +260,12 @@ fn find<'b>(
         .clone()
         .find(is_wanted)
         .ok_or_else(|| OpenError::NoGateway {
-            manifests: scenario.manifests.display().to_string(),
+            manifests: list(
+                scenario
+                    .manifests
+                    .iter()
+                    .map(|path| path.display().to_string()),
+            ),
             wanted: wanted.clone(),
             there: served
                 .map(|gateway| format!("{}/{}", gateway.namespace, gateway.name))

@@ -70,7 +70,12 @@ pub fn proxy(
         gateways: vec![gateway.clone()],
         report: gateway_bundle::Report::default(),
     };
-    let written = kustomize(manifests, &one, &KustomizeOptions::default());
+    // On this machine no etcd has to store it.
+    let options = KustomizeOptions {
+        most_bytes: usize::MAX,
+        ..KustomizeOptions::default()
+    };
+    let written = kustomize(manifests, &one, &options);
     let written = Manifests::parse("bundle", &written.yaml()).map_err(ProxyError::ReadBack)?;
     let mut proxy = translate(&written, (&gateway.namespace, &gateway.name), modules)?;
     proxy.services = called(gateway, services).into_iter().collect();

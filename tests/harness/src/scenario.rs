@@ -1,6 +1,7 @@
 //! Scenarios: manifests, and requests with what each must get.
 //!
-//! A scenario is a folder with `manifests.yaml` and `cases.yaml`. The cases are either independent
+//! A scenario is a folder with `cases.yaml` and `manifests.yaml`, or with the name of another folder
+//! whose YAML files are its manifests. The cases are either independent
 //! (`cases:`, as in the conformance suite of the Gateway API) or steps in order (`steps:`, as in
 //! Envoy Gateway's end-to-end tests, where each step may use what earlier ones left). This
 //! project's own scenarios may in addition say `skip: {HOST: reason}`, on the file or on a case.
@@ -75,19 +76,8 @@ fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Loa
         found.push(folder.to_owned());
         return Ok(());
     }
-    let unreadable = |source| LoadError::Read {
-        path: folder.to_owned(),
-        source,
-    };
-    let mut below = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.is_dir() {
-            below.push(path);
-        }
-    }
-    below.sort();
-    for folder in below.into_iter().filter(|_| depth > 0) {
+    let below = entries(folder)?.into_iter().filter(|path| path.is_dir());
+    for folder in below.filter(|_| depth > 0) {
         find(&folder, depth - 1, found)?;
     }
     Ok(())
@@ -95,11 +85,14 @@ fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Loa
 
 fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
     let cases_file = YamlFile::read(dir.join(CASES))?;
-    let manifests_file = YamlFile::read(dir.join(MANIFESTS))?;
     let file: format::File = cases_file.document()?;
-    let documents: Vec<Value> = manifests_file
-        .documents()
-        .map_err(|error| in_manifests(&manifests_file, error))?;
+    let manifests = manifests(&dir, file.manifest_folder.as_deref())?;
+    let mut documents: Vec<Value> = Vec::new();
+    for path in &manifests {
+        let file = YamlFile::read(path.clone())?;
+        let read = file.documents::<Value>();
+        documents.extend(read.map_err(|error| in_manifests(&file, error))?);
+    }
 
     let mut features = backends::features(&documents);
     features.extend(group_feature(file.group.as_deref()));
@@ -134,7 +127,7 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
     };
     Ok(Scenario {
         name: file.name,
-        manifests: manifests_file.path().to_owned(),
+        manifests,
         file: cases_file.path().to_owned(),
         dir,
         ordered,
@@ -145,6 +138,34 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
         jwt,
         workers,
     })
+}
+
+/// `manifests.yaml`, or the YAML files of another folder by name.
+fn manifests(dir: &Path, folder: Option<&Path>) -> Result<Vec<PathBuf>, LoadError> {
+    let Some(folder) = folder else {
+        return Ok(vec![dir.join(MANIFESTS)]);
+    };
+    let folder = dir.join(folder);
+    let mut files = entries(&folder)?;
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "yaml")
+    });
+    Ok(files)
+}
+
+/// What is in a folder, by name.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+        entries.collect()
+    };
+    let mut paths = read().map_err(|source| LoadError::Read {
+        path: folder.to_owned(),
+        source,
+    })?;
+    paths.sort();
+    Ok(paths)
 }
 
 /// What the SecurityPolicies require. One that asks for more than is replayed is another feature.

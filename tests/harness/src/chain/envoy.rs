@@ -151,9 +151,11 @@ impl EmbeddedEnvoy {
         let process = Arc::new(process);
         let router = |l| Router::new(l, runtime.envoy());
         let config = Arc::new(Config {
+            // TLS is left to the real Envoy.
             routers: proxy
                 .listeners
                 .iter()
+                .filter(|l| l.tls.is_none())
                 .map(|l| (l.port, router(l)))
                 .collect(),
             clusters,

@@ -47,6 +47,10 @@ pub(super) fn run(worker: &mut Worker, exchange: &Exchange) -> Result<Answer, Er
         worker.connections,
         &id,
     );
+    for name in &router.removed_request_headers {
+        let name = name.to_ascii_lowercase();
+        incoming.stream.request_headers.remove(name.as_bytes());
+    }
     incoming.stream.info.start = worker.process.clock().now();
     let mut run = Run {
         worker,

@@ -17,6 +17,8 @@ pub(crate) struct Router {
     lines_alone: bool,
     /// [`Listener::trusted_hops`].
     pub(crate) trusted_hops: u32,
+    /// [`Listener::removed_request_headers`].
+    pub(crate) removed_request_headers: Vec<String>,
 }
 
 /// The route that a request matched.
@@ -49,6 +51,7 @@ impl Router {
             any: None,
             lines_alone: envoy.matches_header_lines_alone(),
             trusted_hops: listener.trusted_hops,
+            removed_request_headers: listener.removed_request_headers.clone(),
         };
         for (place, host) in listener.virtual_hosts.iter().enumerate() {
             for domain in &host.domains {

@@ -1,6 +1,5 @@
 //! `gwf bundle`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -108,6 +107,14 @@ impl BundleCommand {
             anstream::eprintln!("nothing is written: --force leaves these parts out");
             return Ok(false);
         }
+        let placeholder = CodeSource::default().url;
+        let placeholder = placeholder.split('{').next().unwrap_or_default();
+        if written.yaml().contains(placeholder) {
+            anstream::eprintln!(
+                "the modules' source is a placeholder ({placeholder}…): say with --modules where \
+                 yours are"
+            );
+        }
         self.write(&written)
     }
 
@@ -119,16 +126,14 @@ impl BundleCommand {
                     "--modules {url}: {{name}} has to stand where the filter's name goes"
                 ));
             }
-            Some(url) => Some(CodeSource {
-                url: url.clone(),
-                sha256: BTreeMap::new(),
-            }),
+            Some(url) => Some(CodeSource { url: url.clone() }),
         };
         Ok(KustomizeOptions {
             code,
             fail_open: self.fail_open.iter().cloned().collect(),
             rate_limit_service: self.rate_limit_service.clone(),
             routes: self.route.iter().cloned().collect(),
+            ..KustomizeOptions::default()
         })
     }
 

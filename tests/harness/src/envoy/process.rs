@@ -12,10 +12,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::bootstrap::listener_name;
 use super::{EnvoyError, Options, client};
 use crate::child_process::Guarded;
-use crate::xds::Proxy;
 
 /// The pause between two looks at an Envoy that starts.
 const LOOK: Duration = Duration::from_millis(5);
@@ -64,10 +62,10 @@ impl Process {
     }
 
     /// Waits until Envoy takes connections, and returns the admin interface's address, and where it
-    /// listens for each port of `proxy`.
+    /// listens for each of the ports, by the names of its listeners.
     pub(super) async fn ready(
         &self,
-        proxy: &Proxy,
+        listeners: &BTreeMap<u16, String>,
         timeout: Duration,
     ) -> Result<(SocketAddr, BTreeMap<u16, SocketAddr>), EnvoyError> {
         // A filter that never returns from its configuration holds the thread that answers here.
@@ -80,10 +78,9 @@ impl Process {
         let answer = client::get(admin, "/listeners?format=json").await?;
         let listening: Listeners = serde_json::from_slice(&answer.body)
             .map_err(|error| EnvoyError::Admin(error.to_string()))?;
-        let ports = proxy
-            .listeners
+        let ports = listeners
             .iter()
-            .map(|listener| listening.find(listener.port));
+            .map(|(&port, name)| Ok((port, listening.find(name)?)));
         Ok((admin, ports.collect::<Result<_, _>>()?))
     }
 
@@ -203,13 +200,12 @@ struct SocketAddress {
 }
 
 impl Listeners {
-    fn find(&self, port: u16) -> Result<(u16, SocketAddr), EnvoyError> {
-        let name = listener_name(port);
+    fn find(&self, name: &str) -> Result<SocketAddr, EnvoyError> {
         self.listener_statuses
             .iter()
             .find(|status| status.name == name)
             .map(|status| status.local_address.socket_address.port_value)
-            .map(|bound| (port, SocketAddr::from(([127, 0, 0, 1], bound))))
+            .map(|bound| SocketAddr::from(([127, 0, 0, 1], bound)))
             .ok_or_else(|| EnvoyError::Admin(format!("no listener {name}")))
     }
 }
@@ -226,9 +222,12 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            listening.find(80).unwrap(),
-            (80, SocketAddr::from(([127, 0, 0, 1], 40001)))
+            listening.find("port-80").unwrap(),
+            SocketAddr::from(([127, 0, 0, 1], 40001))
         );
-        assert!(matches!(listening.find(81), Err(EnvoyError::Admin(_))));
+        assert!(matches!(
+            listening.find("port-81"),
+            Err(EnvoyError::Admin(_))
+        ));
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct File {
     /// What is served at a URL, by the file's path in the folder.
     #[serde(default)]
     pub(super) files: BTreeMap<String, PathBuf>,
+    /// This project's own: where the manifests are, in place of `manifests.yaml`.
+    pub(super) manifest_folder: Option<PathBuf>,
 
     #[serde(rename = "variant")]
     _variant: Option<IgnoredAny>,

@@ -22,8 +22,8 @@ pub struct Scenario {
     pub name: String,
     /// The folder.
     pub dir: PathBuf,
-    /// `manifests.yaml` in it.
-    pub manifests: PathBuf,
+    /// `manifests.yaml` in it, or the files that take its place.
+    pub manifests: Vec<PathBuf>,
     /// `cases.yaml` in it.
     pub file: PathBuf,
     /// Whether the cases are steps: run in order, each seeing what the earlier ones left.

@@ -283,6 +283,36 @@ fn broken_manifests_are_refused_with_their_place() {
 }
 
 #[test]
+fn manifests_may_be_the_files_of_another_folder() {
+    let dir = folder(
+        &one_case("").replace("cases:", "manifestFolder: ../shop\ncases:"),
+        "",
+    );
+    let service = |name: &str| {
+        format!(
+            "kind: Service\nmetadata: {{namespace: n, name: {name}}}\nspec: {{selector: {{app: of-{name}}}}}\n"
+        )
+    };
+    let parent = dir.path().join("scenario");
+    let shop = dir.path().join("shop");
+    for path in [&parent, &shop] {
+        fs::create_dir(path).unwrap();
+    }
+    fs::rename(dir.path().join("cases.yaml"), parent.join("cases.yaml")).unwrap();
+    for name in ["b", "a"] {
+        fs::write(shop.join(format!("{name}.yaml")), service(name)).unwrap();
+    }
+    fs::write(shop.join("README.md"), "not a manifest").unwrap();
+    let scenario = load(&parent).unwrap().remove(0);
+    let names = scenario
+        .manifests
+        .iter()
+        .map(|path| path.file_name().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), ["a.yaml", "b.yaml"]);
+    assert_eq!(scenario.backends.behind("n", "b"), "of-b");
+}
+
+#[test]
 fn a_folder_of_folders_is_read_in_order() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["b", "a/deep", "a/too/deep"] {

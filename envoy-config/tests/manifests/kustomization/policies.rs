@@ -1,0 +1,192 @@
+//! What becomes of the policies.
+
+use super::{dispatches, object, reported, written};
+use crate::{OPEN, http_route, route};
+use serde_json::json;
+
+/// A policy in namespace `infra`: four lines.
+fn policy(kind: &str, name: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: {kind}\n\
+         metadata: {{name: {name}, namespace: infra}}\nspec: {spec}\n---\n"
+    )
+}
+
+const WEB: &str = "{parentRefs: [{name: gw}], rules: [{backendRefs: [{name: web, port: 8080}]}]}";
+
+/// `targetRefs` for an object of the Gateway API.
+fn to(kind: &str, name: &str) -> String {
+    format!("targetRefs: [{{group: gateway.networking.k8s.io, kind: {kind}, name: {name}}}]")
+}
+
+#[test]
+fn a_policy_of_a_route_goes_to_its_dispatch_without_its_limits() {
+    let limit = "rateLimit: {local: {rules: [{limit: {requests: 1, unit: Hour}}]}}";
+    let spec = format!(
+        "{{{}, {limit}, circuitBreaker: {{maxConnections: 3}}}}",
+        to("HTTPRoute", "r")
+    );
+    let written = written(&[
+        OPEN,
+        &http_route("r", WEB),
+        &http_route("other", WEB),
+        &policy("BackendTrafficPolicy", "b", &spec),
+    ]);
+    assert_eq!(reported(&written), [""; 0]);
+    let policy = &object(&written, "BackendTrafficPolicy", "b")["spec"];
+    assert_eq!(policy["circuitBreaker"], json!({"maxConnections": 3}));
+    assert_eq!(policy.get("rateLimit"), None);
+    assert_eq!(policy["targetRefs"][0]["name"], "gw-dispatch-r");
+    let headers = |name: &str| {
+        let dispatches = dispatches(object(&written, "HTTPRoute", name));
+        dispatches[0].0.as_array().unwrap().len()
+    };
+    assert_eq!((headers("gw-dispatch-r"), headers("gw-dispatch")), (2, 1));
+    let filters = &object(&written, "EnvoyExtensionPolicy", "gw-filters")["spec"]["wasm"];
+    assert_eq!(filters[1]["name"], "rate-limit");
+}
+
+#[test]
+fn a_policy_of_a_rule_goes_to_what_dispatches_for_that_rule() {
+    let rules = "{parentRefs: [{name: gw}], rules: [\
+        {name: one, backendRefs: [{name: web, port: 8080}]}, \
+        {name: two, matches: [{path: {value: /two}}], backendRefs: [{name: web, port: 8080}]}]}";
+    let spec = "{targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r, sectionName: two}], \
+                 timeout: {http: {requestTimeout: 3s}}}";
+    let written = written(&[
+        OPEN,
+        &http_route("r", rules),
+        &policy("BackendTrafficPolicy", "b", spec),
+    ]);
+    let policy = &object(&written, "BackendTrafficPolicy", "b")["spec"];
+    assert_eq!(
+        policy["targetRefs"],
+        json!([{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute",
+                "name": "gw-dispatch-r", "sectionName": "two"}])
+    );
+    let names: Vec<_> = object(&written, "HTTPRoute", "gw-dispatch-r")["spec"]["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["name"].clone())
+        .collect();
+    assert_eq!(names, ["one", "two"]);
+}
+
+#[test]
+fn a_policy_of_a_grpc_route_keeps_the_clients_protocol() {
+    let spec = format!(
+        "{{{}, circuitBreaker: {{maxConnections: 3}}}}",
+        to("GRPCRoute", "g")
+    );
+    let written = written(&[
+        OPEN,
+        &route("GRPCRoute", "g", WEB),
+        &policy("BackendTrafficPolicy", "b", &spec),
+    ]);
+    let policy = &object(&written, "BackendTrafficPolicy", "b-grpc")["spec"];
+    assert_eq!(policy["useClientProtocol"], true);
+    assert_eq!(policy["targetRefs"][0]["name"], "gw-dispatch-grpc-g");
+}
+
+#[test]
+fn a_policy_that_only_limits_is_in_the_filters_alone() {
+    let limit = "rateLimit: {local: {rules: [{limit: {requests: 1, unit: Hour}}]}}";
+    let spec = format!("{{{}, {limit}}}", to("Gateway", "gw"));
+    let written = written(&[
+        OPEN,
+        &http_route("r", WEB),
+        &policy("BackendTrafficPolicy", "b", &spec),
+    ]);
+    assert!(!super::names(&written).contains(&"BackendTrafficPolicy infra/b".to_owned()));
+}
+
+#[test]
+fn a_clients_policy_takes_the_headers_off_and_keeps_what_it_said() {
+    let spec = format!(
+        "{{{}, headers: {{enableEnvoyHeaders: true, earlyRequestHeaders: {{remove: [X-Gateway-Host, x-mine]}}}}}}",
+        to("Gateway", "gw")
+    );
+    let written = written(&[
+        OPEN,
+        &http_route("r", WEB),
+        &policy("ClientTrafficPolicy", "c", &spec),
+    ]);
+    let headers = &object(&written, "ClientTrafficPolicy", "c")["spec"]["headers"];
+    assert_eq!(headers["enableEnvoyHeaders"], true);
+    assert_eq!(
+        headers["earlyRequestHeaders"]["remove"],
+        json!([
+            "X-Gateway-Host",
+            "x-mine",
+            "x-gateway-backend",
+            "x-gateway-route"
+        ])
+    );
+    let policies = super::names(&written);
+    let of_clients = policies
+        .iter()
+        .filter(|name| name.starts_with("ClientTrafficPolicy"));
+    assert_eq!(of_clients.count(), 1);
+}
+
+#[test]
+fn other_extensions_of_the_gateway_stay_behind_the_filters() {
+    let spec = format!(
+        "{{{}, wasm: [{{name: mine, code: {{type: Image, image: {{url: r/mine}}}}}}], lua: [{{type: Inline, inline: x}}]}}",
+        to("Gateway", "gw")
+    );
+    let written = written(&[
+        OPEN,
+        &http_route("r", WEB),
+        &policy("EnvoyExtensionPolicy", "e", &spec),
+    ]);
+    let spec = &object(&written, "EnvoyExtensionPolicy", "gw-filters")["spec"];
+    let names = [&spec["wasm"][0]["name"], &spec["wasm"][1]["name"]];
+    assert_eq!(names, ["route-match", "mine"]);
+    assert_eq!(spec["lua"][0]["inline"], "x");
+}
+
+#[test]
+fn what_would_no_longer_be_in_force_is_refused_with_its_line() {
+    let extension = format!(
+        "{{{}, wasm: [{{name: mine, code: {{type: Image, image: {{url: r/mine}}}}}}]}}",
+        to("HTTPRoute", "r")
+    );
+    let security = format!("{{{}, cors: {{}}}}", to("HTTPRoute", "r"));
+    let written = written(&[
+        OPEN,
+        &http_route("r", WEB),
+        &policy("EnvoyExtensionPolicy", "e", &extension),
+        &policy("SecurityPolicy", "s", &security),
+    ]);
+    assert_eq!(
+        reported(&written),
+        [
+            "m.yaml:23: EnvoyExtensionPolicy infra/e: Accepted=False TargetNotFound: HTTPRoute r is \
+             decided in the filters, where the other extensions of this policy do not reach: let it \
+             target the Gateway",
+            "m.yaml:28: SecurityPolicy infra/s: Accepted=False TargetNotFound: HTTPRoute r is decided \
+             in the filters, where this policy does not reach: let it target the Gateway",
+        ]
+    );
+}
+
+#[test]
+fn listeners_that_share_a_port_by_server_name_answer_421() {
+    let gateway = OPEN.replace(
+        "- {name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}",
+        "- {name: any, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: c}]}}\n  \
+         - {name: one, port: 443, protocol: HTTPS, hostname: a.example, tls: {certificateRefs: [{name: c}]}}",
+    );
+    let written = written(&[&gateway, &http_route("r", WEB)]);
+    let patches = &object(&written, "EnvoyPatchPolicy", "gw-misdirected")["spec"]["jsonPatches"];
+    let domains = |index: usize| {
+        let patch = &patches[index];
+        let host = &patch["operation"]["value"];
+        assert_eq!(host["routes"][0]["direct_response"]["status"], 421);
+        (patch["name"].clone(), host["domains"].clone())
+    };
+    assert_eq!(domains(0), (json!("infra/gw/any"), json!(["a.example"])));
+    assert_eq!(domains(1), (json!("infra/gw/one"), json!(["*"])));
+}

@@ -1,0 +1,128 @@
+//! What clients of a bundle get while the module of a filter fails, in the embedded host and in a real
+//! Envoy, and that Envoy refuses a module that is none.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use gateway_bundle::{bundle, load};
+use gwf::abi::{Deadline, EnvoyVersion, Runtime};
+use gwf::chain::{self, EmbeddedEnvoy};
+use gwf::envoy::{self, EnvoyHost, Options};
+use gwf::exchange::{Answer, Exchange};
+use gwf::modules;
+use gwf::proxy::{Modules, proxy};
+use gwf::xds::Proxy;
+
+/// Fails at every request.
+const TRAP: &str = r#"(module
+    (memory (export "memory") 1)
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "_initialize"))
+    (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) unreachable))"#;
+
+/// Compiles a module once for all tests.
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap());
+
+/// The bundle of a scenario, whose first Gateway is asked.
+fn bundled(scenario: &str) -> Proxy {
+    let path = format!(
+        "{}/../scenarios/{scenario}/manifests.yaml",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let manifests = load(&[path.into()]).unwrap();
+    let gateway = bundle(&manifests).gateways.remove(0);
+    let module = |name| modules::find(name).unwrap();
+    let modules = Modules {
+        route_match: module("route-match"),
+        rate_limit: module("rate-limit"),
+        canary: module("canary"),
+    };
+    proxy(&manifests, &gateway, &modules, &Default::default()).unwrap()
+}
+
+/// The same, with a module in place of the filter's.
+fn with(mut proxy: Proxy, filter: &str, module: &Path, fail_open: bool) -> Proxy {
+    for one in proxy.filters.iter_mut().filter(|one| one.name == filter) {
+        module.clone_into(&mut one.module);
+        one.fail_open = fail_open;
+    }
+    proxy
+}
+
+/// The answers of both hosts, as far as there is an Envoy, which must be alike.
+fn answer(proxy: &Proxy, exchange: &Exchange) -> Answer {
+    let mut embedded = EmbeddedEnvoy::new(&RUNTIME, proxy, &chain::Options::default()).unwrap();
+    let answer = embedded.send(0, exchange).unwrap();
+    match envoy::find() {
+        Ok(binary) => {
+            let host = EnvoyHost::start(&binary, proxy, &Options::default()).unwrap();
+            let real = host.send(exchange).unwrap();
+            let told = |answer: &Answer| {
+                let seen = answer.seen.as_ref().map(|seen| seen.service.clone());
+                (answer.status, seen)
+            };
+            assert_eq!(told(&real), told(&answer));
+        }
+        Err(error) => {
+            let required = std::env::var_os("GWF_REQUIRE_ENVOY").is_some_and(|v| v == "1");
+            assert!(!required, "{error}");
+        }
+    }
+    answer
+}
+
+fn trap(folder: &Path) -> PathBuf {
+    let file = folder.join("trap.wasm");
+    std::fs::write(&file, wat::parse_str(TRAP).unwrap()).unwrap();
+    file
+}
+
+#[test]
+fn without_route_match_nobody_gets_anywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let trap = trap(folder.path());
+    let mut exchange = Exchange::get("app.example.com", "/api/v1");
+    for fail_open in [false, true] {
+        let proxy = with(bundled("path-routing"), "route-match", &trap, fail_open);
+        let answer = answer(&proxy, &exchange);
+        assert_eq!((answer.status, answer.seen), (503, None));
+    }
+    // The header is taken off before the first match, which is the entry.
+    let forged = (b"x-gateway-backend".to_vec(), b"default/rest:8080".to_vec());
+    exchange.headers.push(forged);
+    let proxy = with(bundled("path-routing"), "route-match", &trap, true);
+    let answer = answer(&proxy, &exchange);
+    assert_eq!((answer.status, answer.seen), (503, None));
+}
+
+#[test]
+fn limits_and_canaries_may_be_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let trap = trap(folder.path());
+    for (scenario, filter, host, path) in [
+        ("rate-limit-tiers", "rate-limit", "app.example.com", "/"),
+        ("canary-split", "canary", "shop.example.com", "/"),
+    ] {
+        let exchange = Exchange::get(host, path);
+        let closed = with(bundled(scenario), filter, &trap, false);
+        assert_eq!(answer(&closed, &exchange).status, 503, "{scenario}");
+        let open = answer(&with(bundled(scenario), filter, &trap, true), &exchange);
+        assert_eq!(open.status, 200, "{scenario}");
+        assert!(open.seen.is_some(), "{scenario}");
+    }
+}
+
+#[test]
+fn what_is_no_module_is_refused_when_it_is_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("none.wasm");
+    std::fs::write(&file, "not Wasm").unwrap();
+    let Ok(binary) = envoy::find() else { return };
+    for fail_open in [false, true] {
+        let proxy = with(bundled("path-routing"), "route-match", &file, fail_open);
+        let error = EnvoyHost::start(&binary, &proxy, &Options::default()).unwrap_err();
+        assert!(error.to_string().contains("Wasm"), "{error}");
+    }
+}
