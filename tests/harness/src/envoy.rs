@@ -16,6 +16,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub use self::bootstrap::bootstrap;
 use self::bootstrap::listener_name;
 pub use self::load::Load;
 use self::process::Process;
-use crate::exchange::{Answer, Exchange};
+use crate::exchange::{Answer, Exchange, Seen};
 use crate::xds::{Cluster, Proxy};
 
 /// Where the backends of clusters listen, by the cluster's name.
@@ -179,6 +180,9 @@ impl EnvoyError {
     }
 }
 
+/// How long copies of requests are waited for, as in the conformance suite.
+const SETTLING: Duration = Duration::from_secs(10);
+
 /// A running Envoy with its backends. Several threads may send at once. Dropping it ends
 /// everything that was started.
 ///
@@ -188,6 +192,7 @@ pub struct EnvoyHost {
     process: Process,
     admin: SocketAddr,
     ports: BTreeMap<u16, SocketAddr>,
+    backends: Arc<echo::Shared>,
     answer_timeout: Duration,
     begun: AtomicU64,
     ended: AtomicU64,
@@ -234,10 +239,11 @@ impl EnvoyHost {
             .enable_all()
             .build()
             .map_err(EnvoyError::io("cannot start the runtime"))?;
+        let shared = Arc::new(echo::Shared::default());
         let (process, admin, ports) = runtime.block_on(async {
             let mut backends = Backends::new();
             for cluster in clusters {
-                let address = echo::start(cluster)
+                let address = echo::start(cluster, &shared)
                     .await
                     .map_err(EnvoyError::io("cannot start a backend"))?;
                 backends.insert(cluster.name.clone(), address);
@@ -251,6 +257,7 @@ impl EnvoyHost {
             process,
             admin,
             ports,
+            backends: shared,
             answer_timeout: options.answer_timeout,
             begun,
             ended,
@@ -291,7 +298,22 @@ impl EnvoyHost {
         }
     }
 
-    /// Sends so many `requests`, the `exchanges` in turn, in HTTP/1.1 as fast as `connections`
+    /// What backends saw of the requests with this [`REQUEST_ID`](crate::exchange::REQUEST_ID), copies
+    /// included, as soon as Envoy has sent all that it has to send, or 10 s later.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvoyError::NoAnswer`] of the admin interface.
+    pub fn received(&self, id: &str) -> Result<Vec<Seen>, EnvoyError> {
+        let settled = self
+            .runtime
+            .block_on(async { tokio::time::timeout(SETTLING, process::settled(self.admin)).await });
+        // What never settles is told by what is missing.
+        settled.unwrap_or(Ok(()))?;
+        Ok(self.backends.journal.of(id))
+    }
+
+    /// Sends so many `requests`, the `exchanges` in turn, in cleartext HTTP/1.1 as fast as `connections`
     /// kept-alive connections allow, each with one request at a time. The first exchange says for what
     /// port and from which client.
     ///

@@ -1,6 +1,13 @@
 //! One request and its answer: what every host takes and gives.
 
 use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The query parameter by whose value copies of a request are found, as in the Gateway API
+/// conformance suite. Backends remember the requests that have it.
+pub const REQUEST_ID: &str = "gateway-api-conformance-request-id";
 
 /// A header block: names in lower case, values as bytes, in order, with duplicates.
 pub type Headers = Vec<(Vec<u8>, Vec<u8>)>;
@@ -16,6 +23,8 @@ pub struct Exchange {
     pub port: u16,
     /// How the request travels.
     pub protocol: Protocol,
+    /// TLS with the listener; absent is cleartext.
+    pub tls: Option<ClientTls>,
     /// `:method`.
     pub method: String,
     /// `:authority`, with a port if the scenario gives one.
@@ -33,6 +42,11 @@ pub struct Exchange {
     /// What the backends of these Services answer with instead of 200 or gRPC status 0: an HTTP
     /// status, for gRPC a gRPC status.
     pub backend_status: Vec<(String, u16)>,
+    /// What the backend does besides answering.
+    pub simulation: Simulation,
+    /// Messages to send over a WebSocket, which is what such a request then asks for (in HTTP/1.1):
+    /// each is followed by one from the backend. Empty is an ordinary request.
+    pub messages: Vec<Message>,
 }
 
 impl Exchange {
@@ -44,6 +58,7 @@ impl Exchange {
             gateway: String::new(),
             port: 80,
             protocol: Protocol::Http,
+            tls: None,
             method: "GET".into(),
             authority: authority.into(),
             path: path.into(),
@@ -52,6 +67,8 @@ impl Exchange {
             client: None,
             backend_response_headers: Vec::new(),
             backend_status: Vec::new(),
+            simulation: Simulation::default(),
+            messages: Vec::new(),
         }
     }
 
@@ -70,10 +87,55 @@ impl Exchange {
 pub enum Protocol {
     /// HTTP/1.1.
     Http,
-    /// HTTP/2 with prior knowledge.
+    /// HTTP/2: in cleartext with prior knowledge, over TLS negotiated.
     H2c,
-    /// Unary gRPC over h2c, empty message.
+    /// Unary gRPC over HTTP/2, empty message.
     Grpc,
+}
+
+/// How a client speaks TLS. It takes any certificate, and offers the protocol of the request only.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientTls {
+    /// The server name (SNI); absent sends none.
+    pub server_name: Option<String>,
+}
+
+/// What a backend does besides answering.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Simulation {
+    /// How long it waits before it answers.
+    pub delay: Option<Duration>,
+    /// How it fails at first.
+    pub failing: Option<Failing>,
+}
+
+/// A backend that fails the first attempts of each request that a client sends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failing {
+    /// How many attempts.
+    pub attempts: u32,
+    /// How.
+    pub with: FailWith,
+    /// How long it waits before.
+    pub after: Duration,
+}
+
+/// How an attempt fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailWith {
+    /// With this HTTP status.
+    Status(u16),
+    /// The connection is reset.
+    TcpReset,
+}
+
+/// A message over a WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// UTF-8.
+    Text(String),
+    /// Bytes.
+    Binary(Vec<u8>),
 }
 
 /// What came back.
@@ -87,6 +149,8 @@ pub struct Answer {
     pub trailers: Headers,
     /// Response body.
     pub body: Vec<u8>,
+    /// Messages over the WebSocket.
+    pub messages: Vec<Message>,
     /// What the backend saw, if one was reached.
     pub seen: Option<Seen>,
     /// Why it was decided so, line by line; shown with a failed case.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::{Answer, Exchange};
+use crate::exchange::{Answer, Exchange, Seen};
 
 /// The three hosts. They must agree.
 #[derive(
@@ -40,6 +40,18 @@ pub trait Host {
     ///
     /// If there is no answer at all; an HTTP error status is an answer.
     fn send(&mut self, exchange: &Exchange) -> Result<Answer, HostError>;
+
+    /// What backends saw of the requests with this [`REQUEST_ID`](crate::exchange::REQUEST_ID),
+    /// copies included, once nothing is under way any more. A host that makes no copies has nothing
+    /// to tell: what depends on them is skipped there.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be found out.
+    fn received(&mut self, id: &str) -> Result<Vec<Seen>, HostError> {
+        let _ = id;
+        Ok(Vec::new())
+    }
 
     /// Lets virtual time pass. A host without has nothing to do: what depends on it is skipped there.
     fn advance(&mut self, by: Duration) {

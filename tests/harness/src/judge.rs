@@ -5,6 +5,7 @@
 //! headers and the request that the backend saw count on 200 and 204 only.
 
 mod header;
+mod mirror;
 mod redirect;
 mod request;
 mod response;
@@ -16,6 +17,7 @@ use crate::scenario::Backends;
 use crate::scenario::model::{Expected, Status};
 
 pub(crate) use self::header::joined as header_text;
+pub(crate) use self::mirror::{copied, copies};
 pub(crate) use self::response::cookie_value;
 pub(crate) use self::weights::Distribution;
 
@@ -43,7 +45,7 @@ pub fn judge(
     if !found.0.is_empty() {
         return found.0;
     }
-    request::compare_answerer(expected, answer, backends, &mut found);
+    request::compare_answerer(expected, sent, answer, backends, &mut found);
     let success = match expected.status {
         Status::Http(_) => matches!(answer.status, 200 | 204),
         Status::Grpc { code, .. } => code == 0,
@@ -53,6 +55,10 @@ pub fn judge(
     }
     if let (true, Some(wanted)) = (success, &expected.request) {
         request::compare(wanted, answer.seen.as_ref(), &mut found);
+    }
+    // Where there is no WebSocket, there is nothing to be echoed.
+    if answer.status == 101 {
+        response::compare_messages(expected, answer, &mut found);
     }
     if let (301..=303 | 307 | 308, Some(wanted)) = (answer.status, &expected.redirect) {
         redirect::compare(wanted, sent, answer, &mut found);

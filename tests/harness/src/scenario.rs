@@ -33,7 +33,7 @@ use self::convert::Defaults;
 pub use self::error::{InvalidFile, LoadError};
 pub use self::model::{Case, GatewayRef, Scenario};
 use self::skip::Feature;
-pub(crate) use self::variables::{Captured, fill, numbered, variables_of};
+pub(crate) use self::variables::{Captured, fill, numbered, uuid, variables_of};
 use self::yaml::YamlFile;
 use crate::xds::JwtRequirement;
 

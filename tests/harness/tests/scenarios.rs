@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gwf::envoy;
-use gwf::exchange::{Answer, Exchange};
+use gwf::exchange::{Answer, Exchange, Seen};
 use gwf::host::{Host, HostError, HostKind};
 use gwf::hosts::{Hosts, Options};
 use gwf::report::{Conditions, Tally, text};
@@ -103,6 +103,10 @@ impl Host for Forging {
             headers: headers.collect(),
             ..exchange.clone()
         })
+    }
+
+    fn received(&mut self, id: &str) -> Result<Vec<Seen>, HostError> {
+        self.host.received(id)
     }
 
     fn advance(&mut self, by: Duration) {

@@ -226,6 +226,7 @@ impl<'a> Run<'a> {
             headers: self.stream.response_headers.regular(),
             trailers: trailers.regular(),
             body: body.unwrap_or_default(),
+            messages: Vec::new(),
             seen: self.seen,
             why: self.why,
         }

@@ -2,31 +2,37 @@
 //!
 //! They answer as the Gateway API conformance suite's backend does
 //! (kubernetes-sigs/gateway-api, `conformance/echo-basic`): JSON of what was seen, response headers
-//! on demand, and the methods of its gRPC service. What a backend saw travels in the answer itself,
-//! in gRPC as the message, so that answers need no pairing with requests however many are under way.
+//! on demand, WebSocket messages back on `/ws`, and the methods of its gRPC service. What a backend
+//! saw travels in the answer itself, in gRPC as the message, so that answers need no pairing with
+//! requests however many are under way; of copies, which nobody answers for, it is in a journal.
 //!
 //! Unlike Go's server, hyper refuses `"`, `<` and `>` in a query, where Envoy lets them pass: such a
 //! request is answered 400 with no report of what was seen.
 
-use std::collections::BTreeMap;
+mod connection;
+mod journal;
+mod report;
+mod simulation;
+mod websocket;
+
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use http_body_util::combinators::WithTrailers;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use serde::{Deserialize, Serialize};
-use tokio::net::{TcpListener, TcpStream};
 
-use crate::exchange::{Headers, Seen};
+pub(super) use self::connection::start;
+pub(super) use self::journal::Journal;
+use self::report::Report;
+pub(super) use self::report::{grpc_frame, seen, seen_in_headers};
+use self::simulation::Attempts;
+pub(super) use self::simulation::{SIMULATION, header as simulation_header};
+pub(super) use self::websocket::received;
+use crate::exchange::FailWith;
 use crate::xds::{Cluster, UpstreamProtocol};
 
 /// Request header that asks for response headers: `name:value,name:value`.
@@ -40,60 +46,63 @@ const GRPC_ECHO: &str = "/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/"
 
 type Body = WithTrailers<Full<Bytes>, Ready<Option<Result<HeaderMap, Infallible>>>>;
 
-/// Starts the backend of `cluster` on the current runtime, which ends it too.
-pub(super) async fn start(cluster: &Cluster) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let address = listener.local_addr()?;
-    let cluster = Arc::new(cluster.clone());
-    tokio::spawn(async move {
-        // Accepting fails only for the connection at hand, or while descriptors are short.
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    tokio::spawn(serve(stream, Arc::clone(&cluster)));
-                }
-                Err(_) => tokio::task::yield_now().await,
-            }
+/// What the backends of one Envoy share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) journal: Journal,
+    attempts: Attempts,
+}
+
+/// A backend.
+struct Backend {
+    cluster: Cluster,
+    shared: Arc<Shared>,
+}
+
+impl Backend {
+    /// The answer to a request; none is a connection that has to be reset.
+    async fn answer(&self, mut request: Request<Incoming>) -> Option<Response<Body>> {
+        let http2_only = self.cluster.protocol == UpstreamProtocol::Http2;
+        if http2_only && request.version() != Version::HTTP_2 {
+            return Some(refusal("expected HTTP/2"));
         }
-    });
-    Ok(address)
+        let upgraded = websocket::asked(&request).then(|| hyper::upgrade::on(&mut request));
+        let (head, body) = request.into_parts();
+        let report = Report::new(&self.cluster, &head);
+        self.shared.journal.note(&report);
+        // Read to its end, as Go's server does; a body that breaks off ends the connection anyway.
+        let _body = body.collect().await;
+
+        let service = &self.cluster.service;
+        match self.shared.attempts.simulate(service, &head).await {
+            Some(FailWith::TcpReset) => return None,
+            Some(FailWith::Status(failed)) => return Some(echo(&report, &head, Some(failed))),
+            None => {}
+        }
+        if let Some(upgraded) = upgraded {
+            return Some(websocket::accept(&head.headers, &report, upgraded));
+        }
+        let stated = status(&head.headers, service);
+        Some(echo(&report, &head, stated))
+    }
 }
 
-/// A connection that ends in an error is Envoy's to report: as the answer it gives its client.
-async fn serve(stream: TcpStream, cluster: Arc<Cluster>) {
-    let io = TokioIo::new(stream);
-    let http2 = cluster.protocol == UpstreamProtocol::Http2;
-    let service = service_fn(move |request| answer(Arc::clone(&cluster), request));
-    let _ended = if http2 {
-        http2::Builder::new(TokioExecutor::new())
-            .serve_connection(io, service)
-            .await
-    } else {
-        http1::Builder::new().serve_connection(io, service).await
-    };
+fn refusal(text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Full::from(text).with_trailers(ready(None)));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
 }
 
-async fn answer(
-    cluster: Arc<Cluster>,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
-    let (head, body) = request.into_parts();
-    let report = Report::new(&cluster, &head);
-    // Read to its end, as Go's server does; a body that breaks off ends the connection anyway.
-    let _body = body.collect().await;
-
-    let json = serde_json::to_vec(&report).unwrap_or_default();
+/// What was seen, with the status that is asked for.
+fn echo(report: &Report, head: &http::request::Parts, stated: Option<u16>) -> Response<Body> {
+    let json = report.json();
     let grpc = head
         .headers
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-    let stated = status(&head.headers, &cluster.service);
     let (kind, body, trailers) = if grpc {
-        (
-            "application/grpc",
-            grpc_frame(&json),
-            Some(Ok(grpc_trailers(&report.path, stated))),
-        )
+        let trailers = grpc_trailers(head.uri.path(), stated);
+        ("application/grpc", grpc_frame(&json), Some(Ok(trailers)))
     } else {
         ("application/json", json, None)
     };
@@ -110,7 +119,7 @@ async fn answer(
     if let Some(Ok(status)) = stated.filter(|_| !grpc).map(StatusCode::from_u16) {
         *response.status_mut() = status;
     }
-    Ok(response)
+    response
 }
 
 /// A name or value that HTTP does not allow is left out, as by Go's `net/http`.
@@ -154,197 +163,12 @@ fn grpc_trailers(path: &str, stated: Option<u16>) -> HeaderMap {
     )])
 }
 
-/// A length-prefixed message, not compressed.
-pub(super) fn grpc_frame(message: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(message.len())
-        .unwrap_or(u32::MAX)
-        .to_be_bytes();
-    [&[0], length.as_slice(), message].concat()
-}
-
-/// What a backend saw, out of the body of an answer; none if a backend did not make it.
-pub(super) fn seen(body: &[u8], grpc: bool) -> Option<Seen> {
-    let json = if grpc { body.get(5..)? } else { body };
-    let report: Report = serde_json::from_slice(json).ok()?;
-    Some(report.into())
-}
-
-/// The body of an answer: `RequestAssertions` of the suite's backend.
-#[derive(Debug, Serialize, Deserialize)]
-struct Report {
-    path: String,
-    host: String,
-    method: String,
-    proto: String,
-    headers: BTreeMap<String, Vec<String>>,
-    namespace: String,
-    ingress: String,
-    service: String,
-    pod: String,
-}
-
-impl Report {
-    fn new(cluster: &Cluster, head: &http::request::Parts) -> Self {
-        let host = match head.uri.authority() {
-            Some(authority) => authority.to_string(),
-            None => head
-                .headers
-                .get("host")
-                .map(|host| text(host.as_bytes()))
-                .unwrap_or_default(),
-        };
-        let mut headers: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        // Go's server takes Host out of the headers.
-        for (name, value) in head.headers.iter().filter(|(name, _)| *name != "host") {
-            headers
-                .entry(canonical(name.as_str()))
-                .or_default()
-                .push(text(value.as_bytes()));
-        }
-        Self {
-            path: head
-                .uri
-                .path_and_query()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-            host,
-            method: head.method.to_string(),
-            proto: if cluster.protocol == UpstreamProtocol::Http2 {
-                "HTTP/2.0"
-            } else {
-                "HTTP/1.1"
-            }
-            .to_owned(),
-            headers,
-            namespace: cluster.namespace.clone(),
-            ingress: String::new(),
-            service: cluster.service.clone(),
-            pod: format!("{}-0", cluster.service),
-        }
-    }
-}
-
-impl From<Report> for Seen {
-    fn from(report: Report) -> Self {
-        let headers: Headers = report
-            .headers
-            .iter()
-            .flat_map(|(name, values)| values.iter().map(move |value| (name, value)))
-            .map(|(name, value)| (name.to_ascii_lowercase().into_bytes(), bytes(value)))
-            .collect();
-        Self {
-            namespace: report.namespace,
-            service: report.service,
-            method: report.method,
-            authority: report.host,
-            path: report.path,
-            headers,
-        }
-    }
-}
-
-/// Go's `CanonicalMIMEHeaderKey`: `x-header-set` becomes `X-Header-Set`.
-fn canonical(name: &str) -> String {
-    let mut upper = true;
-    name.chars()
-        .map(|letter| {
-            let shown = if upper {
-                letter.to_ascii_uppercase()
-            } else {
-                letter
-            };
-            upper = letter == '-';
-            shown
-        })
-        .collect()
-}
-
-/// Where bytes that are not UTF-8 go in JSON: 0x80 is U+EF80, 0xFF is U+EFFF (the private area that
-/// MirBSD's OPTU encodings use for it). Go would write U+FFFD for all of them, and what the backend
-/// saw could not be told from the answer any more.
-const RAW: u32 = 0xEF00;
-
-fn text(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(
-            chunk
-                .invalid()
-                .iter()
-                .filter_map(|byte| char::from_u32(RAW + u32::from(*byte))),
-        );
-    }
-    text
-}
-
-fn bytes(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    for letter in text.chars() {
-        match u32::from(letter).checked_sub(RAW).map(u8::try_from) {
-            Some(Ok(raw @ 0x80..)) => bytes.push(raw),
-            _ => bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn cluster() -> Cluster {
-        Cluster {
-            name: "infra/v1:8080".into(),
-            namespace: "infra".into(),
-            service: "v1".into(),
-            port: 8080,
-            protocol: UpstreamProtocol::Http1,
-        }
-    }
-
     fn head(request: http::request::Builder) -> http::request::Parts {
         request.body(()).unwrap().into_parts().0
-    }
-
-    #[test]
-    fn the_report_is_that_of_the_conformance_backend() {
-        let head = head(
-            Request::put("/a?b=c")
-                .header("host", "x.example:8080")
-                .header("x-header-set", "one")
-                .header("x-header-set", "two"),
-        );
-        assert_eq!(
-            serde_json::to_value(Report::new(&cluster(), &head)).unwrap(),
-            serde_json::json!({
-                "path": "/a?b=c", "host": "x.example:8080", "method": "PUT", "proto": "HTTP/1.1",
-                "headers": {"X-Header-Set": ["one", "two"]},
-                "namespace": "infra", "ingress": "", "service": "v1", "pod": "v1-0",
-            })
-        );
-    }
-
-    #[test]
-    fn what_was_seen_comes_back_byte_for_byte() {
-        let value = b"\xffgr\xc3\xbc\xc3\x9fe\x80";
-        let head = head(Request::get("/").header("x-raw", value.as_slice()));
-        let json = serde_json::to_vec(&Report::new(&cluster(), &head)).unwrap();
-
-        for (body, grpc) in [(json.clone(), false), (grpc_frame(&json), true)] {
-            let seen = seen(&body, grpc).unwrap();
-            assert_eq!(
-                (seen.namespace.as_str(), seen.service.as_str()),
-                ("infra", "v1")
-            );
-            assert_eq!(seen.headers, [(b"x-raw".to_vec(), value.to_vec())]);
-        }
-    }
-
-    #[test]
-    fn an_answer_of_somebody_else_tells_nothing() {
-        assert_eq!(seen(b"{\"error\": \"none\"}", false), None);
-        assert_eq!(seen(b"", true), None);
     }
 
     #[test]

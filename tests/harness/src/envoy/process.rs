@@ -164,6 +164,19 @@ impl Process {
     }
 }
 
+/// Waits until Envoy has no request to a backend under way. A copy is under way before the answer to
+/// the request that it is of.
+pub(super) async fn settled(admin: SocketAddr) -> Result<(), EnvoyError> {
+    loop {
+        let answer = client::get(admin, "/stats?filter=upstream_rq_.*active").await?;
+        let stats = String::from_utf8_lossy(&answer.body);
+        if stats.lines().all(|line| line.ends_with(": 0")) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 /// The admin interface's `/listeners?format=json` (`envoy.admin.v3.Listeners`).
 #[derive(Debug, Deserialize)]
 struct Listeners {

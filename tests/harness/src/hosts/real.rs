@@ -4,7 +4,7 @@ use std::num::NonZero;
 
 use super::Core;
 use crate::envoy::{Binary, EnvoyError, EnvoyHost, Options};
-use crate::exchange::{Answer, Exchange};
+use crate::exchange::{Answer, Exchange, Seen};
 use crate::host::{Host, HostError};
 use crate::xds::Proxy;
 
@@ -41,5 +41,10 @@ impl Host for Real {
         })?;
         answer.why.insert(0, self.explain.explain(exchange));
         Ok(answer)
+    }
+
+    fn received(&mut self, id: &str) -> Result<Vec<Seen>, HostError> {
+        let received = self.envoy.received(id);
+        received.map_err(|error| HostError::new(&error))
     }
 }

@@ -32,6 +32,21 @@ pub(super) fn compare(expected: &Expected, answer: &Answer, found: &mut Findings
     }
 }
 
+/// What came back over a WebSocket, message by message.
+pub(super) fn compare_messages(expected: &Expected, answer: &Answer, found: &mut Findings) {
+    for (number, wanted) in expected.messages.iter().enumerate() {
+        let got = answer.messages.get(number);
+        if got != Some(wanted) {
+            let got = got.map_or_else(|| ABSENT.to_owned(), |got| format!("{got:?}"));
+            found.add(
+                format!("websocket.messages[{number}]"),
+                format!("{wanted:?}"),
+                got,
+            );
+        }
+    }
+}
+
 fn compare_values(expected: &Expected, headers: &Headers, found: &mut Findings) {
     let field = |name: &str| format!("response.headers.{name}");
     let text = |name: &str| {

@@ -1,9 +1,10 @@
+mod native;
 mod response;
 
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::exchange::{Protocol, Seen};
+use crate::exchange::{Protocol, Seen, Simulation};
 use crate::scenario::model::Request;
 use crate::scenario::model::{AnsweredBy, ExpectedRequest, Redirect, Trial, Weights};
 
@@ -25,6 +26,29 @@ fn expected() -> Expected {
         redirect: None,
         request: None,
         answered_by: AnsweredBy::Unstated,
+        messages: Vec::new(),
+    }
+}
+
+fn trial() -> Trial {
+    Trial {
+        request: Request {
+            scheme: "http".to_owned(),
+            host: String::new(),
+            port: 80,
+            protocol: Protocol::Http,
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            headers: BTreeMap::new(),
+            client: None,
+            tls: None,
+            backend_response_headers: BTreeMap::new(),
+            backend_status: BTreeMap::new(),
+            simulation: Simulation::default(),
+            messages: Vec::new(),
+        },
+        expected: expected(),
+        mirrored_to: Vec::new(),
     }
 }
 
@@ -332,21 +356,7 @@ fn an_http_status_may_stand_for_a_grpc_status() {
 #[test]
 fn shares_must_lie_within_the_tolerance_and_zero_is_none() {
     let wanted = Weights {
-        trial: Trial {
-            request: Request {
-                scheme: "http".to_owned(),
-                host: String::new(),
-                port: 80,
-                protocol: Protocol::Http,
-                method: "GET".to_owned(),
-                path: "/".to_owned(),
-                headers: BTreeMap::new(),
-                client: None,
-                backend_response_headers: BTreeMap::new(),
-                backend_status: BTreeMap::new(),
-            },
-            expected: expected(),
-        },
+        trial: trial(),
         namespace: "infra".to_owned(),
         requests: 10,
         shares: BTreeMap::from([

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 
 use super::{Conditions, Tally, agreement, hosts, is_failure, rows, text_of};
-use crate::exchange::{Exchange, Headers, Protocol};
+use crate::exchange::{ClientTls, Exchange, FailWith, Headers, Protocol};
 use crate::host::HostKind;
 use crate::judge::Mismatch;
 use crate::runner::{Failure, Outcome, Verdict};
@@ -172,9 +172,18 @@ fn sent(exchange: &Exchange, attempt: Option<u32>) -> Vec<String> {
         ..
     } = exchange;
     let path = text_of(&exchange.path);
+    let tls = match &exchange.tls {
+        None => String::new(),
+        Some(ClientTls { server_name: None }) => " over TLS without server name".to_owned(),
+        Some(ClientTls {
+            server_name: Some(name),
+        }) => format!(" over TLS to {name}"),
+    };
     let number = attempt.map_or_else(String::new, |number| format!(", request {number}"));
     let mut sent = vec![
-        format!("{method} {path} {protocol} to {gateway_namespace}/{gateway} port {port}{number}"),
+        format!(
+            "{method} {path} {protocol}{tls} to {gateway_namespace}/{gateway} port {port}{number}"
+        ),
         format!("host: {}", exchange.authority),
     ];
     sent.extend(lines(&exchange.headers));
@@ -183,6 +192,22 @@ fn sent(exchange: &Exchange, attempt: Option<u32>) -> Vec<String> {
     }
     for (service, status) in &exchange.backend_status {
         sent.push(format!("({service} answers {status})"));
+    }
+    if let Some(delay) = exchange.simulation.delay {
+        sent.push(format!("(the backend answers after {delay:?})"));
+    }
+    if let Some(failing) = &exchange.simulation.failing {
+        let with = match failing.with {
+            FailWith::Status(status) => format!("with {status}"),
+            FailWith::TcpReset => "by a reset".to_owned(),
+        };
+        let (attempts, after) = (failing.attempts, failing.after);
+        sent.push(format!(
+            "(the first {attempts} attempts fail {with} after {after:?})"
+        ));
+    }
+    for message in &exchange.messages {
+        sent.push(format!("(over a WebSocket) {message:?}"));
     }
     sent
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::exchange::{Answer, Exchange, Seen};
+use crate::exchange::{Answer, Exchange, REQUEST_ID, Seen};
 use crate::host::{Host, HostError, HostKind};
-use crate::judge::{Distribution, Mismatch, cookie_value, header_text, judge};
+use crate::judge::{Distribution, Mismatch, cookie_value, copied, copies, header_text, judge};
 use crate::scenario::model::{
-    Awaited, Capture, Case, Eventually, Request, Requests, Scenario, Trial, Until, Weights, What,
+    Awaited, Capture, Case, Eventually, Mirrors, Request, Requests, Scenario, Trial, Until,
+    Weights, What,
 };
-use crate::scenario::{Captured, fill, numbered, variables_of};
+use crate::scenario::{Captured, fill, numbered, uuid, variables_of};
 
 use super::{Failure, Verdict};
 
@@ -98,6 +99,7 @@ impl<'a> Run<'a> {
         let judged = match &case.what {
             What::Requests(requests) => self.send(case, requests, host)?,
             What::Weights(weights) => self.weights(case, weights, host)?,
+            What::Mirrors(mirrors) => self.mirrors(case, mirrors, host)?,
             What::Wait => return Ok(Verdict::Passed),
             What::Unjudged => {
                 let reason = "sends nothing that a host answers".to_owned();
@@ -273,9 +275,21 @@ impl<'a> Run<'a> {
     ) -> Result<Answered, HostError> {
         self.sent += 1;
         let trial = numbered(trial, self.sent);
+        if trial.mirrored_to.is_empty() {
+            let exchange = exchange(case, &trial.request);
+            let answer = host.send(&exchange)?;
+            return Ok(self.judged(&trial, exchange, answer));
+        }
+        let id = uuid();
+        let trial = marked(&trial, &id);
         let exchange = exchange(case, &trial.request);
         let answer = host.send(&exchange)?;
-        Ok(self.judged(&trial, exchange, answer))
+        let mut answered = self.judged(&trial, exchange, answer);
+        if answered.fits() {
+            let received = host.received(&id)?;
+            answered.mismatches = copied(&trial, &received, &self.scenario.backends);
+        }
+        Ok(answered)
     }
 
     fn judged(&self, trial: &Trial, exchange: Exchange, answer: Answer) -> Answered {
@@ -315,6 +329,47 @@ impl<'a> Run<'a> {
             run += 1;
         }
     }
+
+    fn mirrors(
+        &mut self,
+        case: &Case,
+        mirrors: &Mirrors,
+        host: &mut dyn Host,
+    ) -> Result<Judged, HostError> {
+        let mut run = 1;
+        loop {
+            let id = uuid();
+            let trial = marked(&mirrors.trial, &id);
+            let mut last = self.once(case, &trial, host)?;
+            for _ in 1..mirrors.requests {
+                if !last.fits() {
+                    break;
+                }
+                last = self.once(case, &trial, host)?;
+            }
+            if !last.fits() {
+                return Ok(last.judged(None));
+            }
+            let received = host.received(&id)?;
+            last.mismatches = copies(&mirrors.copies, &received, &self.scenario.backends);
+            if last.fits() || run >= mirrors.attempts {
+                return Ok(last.judged(Some(run)));
+            }
+            run += 1;
+        }
+    }
+}
+
+/// The trial with the query parameter by which copies of its request are found.
+fn marked(trial: &Trial, id: &str) -> Trial {
+    let mut trial = trial.clone();
+    let seen = trial.expected.request.as_mut();
+    let paths = seen.and_then(|seen| seen.path.as_mut());
+    for path in std::iter::once(&mut trial.request.path).chain(paths) {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        *path = format!("{path}{separator}{REQUEST_ID}={id}");
+    }
+    trial
 }
 
 fn exchange(case: &Case, request: &Request) -> Exchange {
@@ -335,6 +390,7 @@ fn exchange(case: &Case, request: &Request) -> Exchange {
         gateway: case.gateway.name.clone(),
         port: request.port,
         protocol: request.protocol.clone(),
+        tls: request.tls.clone(),
         method: request.method.clone(),
         authority,
         path: request.path.clone().into_bytes(),
@@ -347,5 +403,7 @@ fn exchange(case: &Case, request: &Request) -> Exchange {
             .into_iter()
             .collect(),
         backend_status: request.backend_status.clone().into_iter().collect(),
+        simulation: request.simulation.clone(),
+        messages: request.messages.clone(),
     }
 }

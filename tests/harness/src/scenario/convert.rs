@@ -4,16 +4,18 @@
 
 mod asked;
 mod expected;
+mod mirror;
+mod request;
+mod websocket;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::format::{self, Entry, Protocol};
+use super::format::{self, Entry};
 use super::model::{
     AnsweredBy, Awaited, Capture, Case, Eventually, Expected, GatewayRef, Request, Requests,
     Status, Trial, Until, Weights, What,
 };
-use crate::exchange;
 
 /// Field and problem.
 type Wrong = (String, String);
@@ -67,24 +69,25 @@ fn advance(entry: &Entry, defaults: &Defaults<'_>) -> Result<Option<Duration>, W
     if !defaults.steps {
         return wrong("advance", "only steps follow one another in time");
     }
+    duration("advance", stated).map(Some)
+}
+
+fn duration(field: &str, stated: &str) -> Result<Duration, Wrong> {
     match stated.parse::<gateway_api::Duration>() {
-        Ok(duration) => Ok(Some(Duration::new(
-            duration.as_secs(),
-            duration.subsec_nanos(),
-        ))),
+        Ok(duration) => Ok(Duration::new(duration.as_secs(), duration.subsec_nanos())),
         Err(_) => wrong(
-            "advance",
+            field,
             format!("{stated:?} is no duration such as 1m30s or 500ms"),
         ),
     }
 }
 
-fn what(entry: Entry, defaults: &Defaults<'_>) -> Result<What, Wrong> {
-    if entry.websocket.is_some()
-        || entry.policy_status.is_some()
-        || entry.mirror_distribution.is_some()
-    {
+fn what(mut entry: Entry, defaults: &Defaults<'_>) -> Result<What, Wrong> {
+    if entry.policy_status.is_some() {
         return Ok(What::Unjudged);
+    }
+    if let Some(stated) = entry.mirror_distribution.take() {
+        return mirror::distribution(stated, entry, defaults).map(What::Mirrors);
     }
     if let Some(stated) = entry.weights {
         if entry.same_pod.is_some() {
@@ -92,7 +95,13 @@ fn what(entry: Entry, defaults: &Defaults<'_>) -> Result<What, Wrong> {
         }
         return weights(stated, entry.backend_status).map(What::Weights);
     }
-    let sends = entry.request.is_some() || entry.grpc.is_some() || entry.any_of.is_some();
+    let sends = [
+        entry.request.is_some(),
+        entry.grpc.is_some(),
+        entry.any_of.is_some(),
+        entry.websocket.is_some(),
+    ];
+    let sends = sends.contains(&true);
     if entry.advance.is_some() && !sends {
         return Ok(What::Wait);
     }
@@ -196,6 +205,10 @@ fn single(mut entry: Entry, defaults: &Defaults<'_>) -> Result<Trial, Wrong> {
         return single(*grpc, defaults)
             .map_err(|(field, problem)| (format!("grpc.{field}"), problem));
     }
+    let mut messages = Vec::new();
+    if let Some(stated) = entry.websocket.take() {
+        messages = websocket::take(stated, &mut entry)?;
+    }
     let Some(sent) = entry.request.take() else {
         return wrong(
             "request",
@@ -207,65 +220,34 @@ fn single(mut entry: Entry, defaults: &Defaults<'_>) -> Result<Trial, Wrong> {
     };
     let request = Request {
         backend_response_headers: entry.backend_set_response_headers.clone(),
-        ..request(sent, entry.backend_status.clone())?
+        simulation: request::simulation(entry.backend_simulation.take())?,
+        messages: messages.clone(),
+        ..request::request(sent, entry.backend_status.clone())?
     };
     let mut expected = expected::response(response, !defaults.steps)?;
+    expected.messages = messages;
     expected.first_header_value_only |= entry.first_header_value_only;
     if let Some(stated) = entry.redirect_request.take() {
         expected.redirect = Some(expected::redirect(stated));
     }
     expected.answered_by = expected::answered_by(&entry);
+    let mirrored_to = mirror::backends(std::mem::take(&mut entry.mirrored_to), &entry)?;
     expected.request = match entry.expected_request {
         Some(stated) => Some(expected::request(stated, &expected.status)),
         None if defaults.steps && awaits_echo(&expected) => Some(expected::as_sent(&request)),
         None => None,
     };
-    Ok(Trial { request, expected })
+    Ok(Trial {
+        request,
+        expected,
+        mirrored_to,
+    })
 }
 
 /// Whether a step states a backend and the status of its echo.
 fn awaits_echo(expected: &Expected) -> bool {
     matches!(expected.answered_by, AnsweredBy::Backend { .. })
         && matches!(&expected.status, Status::Http(codes) if codes.contains(&200))
-}
-
-fn request(
-    stated: format::Request,
-    backend_status: BTreeMap<String, u16>,
-) -> Result<Request, Wrong> {
-    let statuses = match stated.protocol {
-        Protocol::Grpc => 0..=16,
-        Protocol::Http | Protocol::Https | Protocol::H2c => 200..=599,
-    };
-    for (service, status) in &backend_status {
-        if !statuses.contains(status) {
-            let field = format!("backendStatus.{service}");
-            return wrong(&field, format!("{status} is not in {statuses:?}"));
-        }
-    }
-    let tls = stated.protocol == Protocol::Https || stated.scheme.as_deref() == Some("https");
-    let scheme = if tls { "https" } else { "http" };
-    let method = if stated.protocol == Protocol::Grpc {
-        "POST"
-    } else {
-        "GET"
-    };
-    Ok(Request {
-        scheme: scheme.to_owned(),
-        host: stated.host,
-        port: stated.port.unwrap_or(if tls { 443 } else { 80 }),
-        protocol: match stated.protocol {
-            Protocol::Http | Protocol::Https => exchange::Protocol::Http,
-            Protocol::H2c => exchange::Protocol::H2c,
-            Protocol::Grpc => exchange::Protocol::Grpc,
-        },
-        method: stated.method.unwrap_or_else(|| method.to_owned()),
-        path: stated.path,
-        headers: stated.headers,
-        client: stated.client_address,
-        backend_response_headers: BTreeMap::new(),
-        backend_status,
-    })
 }
 
 fn weights(
@@ -283,8 +265,9 @@ fn weights(
     };
     Ok(Weights {
         trial: Trial {
-            request: request(stated.request, backend_status)?,
+            request: request::request(stated.request, backend_status)?,
             expected,
+            mirrored_to: Vec::new(),
         },
         namespace: stated.namespace,
         requests: stated.requests,

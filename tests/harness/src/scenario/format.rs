@@ -3,7 +3,8 @@
 //! One set of types reads both forms, the `cases:` of the conformance suite and the `steps:` of
 //! Envoy Gateway's end-to-end tests. Unknown fields are refused, so that a typing error never
 //! turns an assertion off. What is only documentation, or what no host can act on, is read as
-//! [`IgnoredAny`]: of the latter, being there is enough to skip the case.
+//! [`IgnoredAny`]: of the latter, being there is enough to skip the case. What may have several
+//! shapes is read as a tree, and from it where it is converted.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use super::model::GatewayRef;
@@ -83,9 +85,11 @@ pub(super) struct Entry {
 
     pub(super) grpc: Option<Box<Entry>>,
     pub(super) weights: Option<Weights>,
-    pub(super) websocket: Option<IgnoredAny>,
+    /// Read in `convert/websocket.rs`.
+    pub(super) websocket: Option<Value>,
     pub(super) policy_status: Option<IgnoredAny>,
-    pub(super) mirror_distribution: Option<IgnoredAny>,
+    /// Read in `convert/mirror.rs`.
+    pub(super) mirror_distribution: Option<Value>,
     pub(super) any_of: Option<Vec<Entry>>,
 
     pub(super) request: Option<Request>,
@@ -108,11 +112,12 @@ pub(super) struct Entry {
     pub(super) capture: BTreeMap<String, String>,
     pub(super) same_pod: Option<String>,
 
-    pub(super) backend_simulation: Option<IgnoredAny>,
+    pub(super) backend_simulation: Option<BackendSimulation>,
+    #[serde(default)]
+    pub(super) mirrored_to: Vec<MirroredTo>,
     pub(super) backend_response: Option<IgnoredAny>,
     pub(super) internal_redirect: Option<IgnoredAny>,
     pub(super) extension_effects: Option<IgnoredAny>,
-    pub(super) mirrored_to: Option<IgnoredAny>,
 
     #[serde(rename = "expectedRequestDefaulted")]
     _expected_request_defaulted: Option<IgnoredAny>,
@@ -140,11 +145,10 @@ pub(super) struct Request {
     pub(super) protocol: Protocol,
     pub(super) client_address: Option<IpAddr>,
     pub(super) effective_client: Option<IpAddr>,
+    /// Empty sends none.
+    pub(super) sni: Option<String>,
+    pub(super) alpn: Option<OneOrMany>,
 
-    #[serde(rename = "sni")]
-    _sni: Option<IgnoredAny>,
-    #[serde(rename = "alpn")]
-    _alpn: Option<IgnoredAny>,
     #[serde(rename = "unfollowRedirect")]
     _unfollow_redirect: Option<IgnoredAny>,
 }
@@ -154,10 +158,47 @@ pub(super) struct Request {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Protocol {
     #[default]
+    #[serde(alias = "ws", alias = "websocket")]
     Http,
+    #[serde(alias = "wss")]
     Https,
     H2c,
     Grpc,
+}
+
+/// What the backend does besides answering.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct BackendSimulation {
+    pub(super) delay: Option<String>,
+    pub(super) fail_first: Option<u32>,
+    pub(super) fail_status: Option<u16>,
+    pub(super) fail_by: Option<FailBy>,
+    pub(super) fail_delay: Option<String>,
+
+    #[serde(rename = "notes")]
+    _notes: Option<IgnoredAny>,
+}
+
+/// `backendSimulation.failBy`.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum FailBy {
+    TcpReset,
+}
+
+/// A backend that gets copies. How many is the distribution's.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct MirroredTo {
+    #[serde(alias = "backend")]
+    pub(super) name: String,
+    pub(super) namespace: Option<String>,
+
+    #[serde(rename = "percent")]
+    _percent: Option<IgnoredAny>,
+    #[serde(rename = "fraction")]
+    _fraction: Option<IgnoredAny>,
 }
 
 /// What must come back.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::backends::Backends;
 use super::skip::Feature;
+use crate::exchange::{ClientTls, Message, Protocol, Simulation};
 use crate::host::HostKind;
 use crate::xds::JwtRequirement;
 
@@ -83,10 +84,11 @@ pub enum What {
     Requests(Requests),
     /// Many requests, and their distribution.
     Weights(Weights),
+    /// Many requests, of some of which there are copies.
+    Mirrors(Mirrors),
     /// Nothing but the time that passes.
     Wait,
-    /// WebSocket frames, mirrored copies or a policy's status: nothing that a host answers.
-    /// The case's features say which.
+    /// A policy's status: nothing that a host answers.
     Unjudged,
 }
 
@@ -119,6 +121,23 @@ pub struct Trial {
     pub request: Request,
     /// What must come back.
     pub expected: Expected,
+    /// Backends that must get a copy.
+    pub mirrored_to: Vec<MirroredTo>,
+}
+
+/// A backend that gets copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MirroredTo {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for MirroredTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
 }
 
 /// How often a request is sent.
@@ -179,8 +198,10 @@ pub struct Request {
     pub host: String,
     /// Port of the listener.
     pub port: u16,
-    /// How it travels. Meaningless if `scheme` is `https`.
-    pub protocol: crate::exchange::Protocol,
+    /// How it travels.
+    pub protocol: Protocol,
+    /// TLS, if `scheme` is `https`.
+    pub tls: Option<ClientTls>,
     /// `:method`.
     pub method: String,
     /// `:path` with its query.
@@ -193,6 +214,10 @@ pub struct Request {
     pub backend_response_headers: BTreeMap<String, String>,
     /// Statuses that the backends of these Services must answer with, in gRPC gRPC statuses.
     pub backend_status: BTreeMap<String, u16>,
+    /// What the backend does besides answering.
+    pub simulation: Simulation,
+    /// Messages to send over a WebSocket.
+    pub messages: Vec<Message>,
 }
 
 /// What must come back. What is empty or absent is not compared.
@@ -230,6 +255,8 @@ pub struct Expected {
     pub request: Option<ExpectedRequest>,
     /// Who answers.
     pub answered_by: AnsweredBy,
+    /// Messages over the WebSocket.
+    pub messages: Vec<Message>,
 }
 
 /// The status that must come back.
@@ -319,4 +346,28 @@ pub struct Weights {
     pub tolerance: f64,
     /// Number of runs, one of which must fit.
     pub attempts: u32,
+}
+
+/// Many requests, and how many copies of them each backend must get.
+#[derive(Debug, Clone)]
+pub struct Mirrors {
+    /// The request, and what each answer must be.
+    pub trial: Trial,
+    /// Number of requests of a run.
+    pub requests: u32,
+    /// Number of copies by backend.
+    pub copies: Vec<Copies>,
+    /// Number of runs, one of which must fit.
+    pub attempts: u32,
+}
+
+/// How many copies a backend must get in a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Copies {
+    /// The backend.
+    pub to: MirroredTo,
+    /// At least so many, which need not be whole.
+    pub min: f64,
+    /// At most so many, which need not be whole.
+    pub max: f64,
 }

@@ -52,9 +52,19 @@ impl Feature {
     #[must_use]
     pub fn lacking_on(self, host: HostKind) -> Option<&'static str> {
         Some(match self {
-            Self::Tls => "TLS listeners are not replayed",
-            Self::WebSocket => "WebSocket is not replayed",
-            Self::Mirror => "mirrors are Envoy's own, the mirrored copy is not observed",
+            // What Envoy does natively runs in Envoy only.
+            Self::Tls
+            | Self::WebSocket
+            | Self::Mirror
+            | Self::TimeoutRetry
+            | Self::BackendProtocol
+                if host == HostKind::Envoy =>
+            {
+                return None;
+            }
+            Self::Tls => "TLS is terminated by Envoy itself",
+            Self::WebSocket => "WebSocket is Envoy's own",
+            Self::Mirror => "mirrors are Envoy's own",
             Self::TimeoutRetry => "timeouts and retries are Envoy's own",
             Self::BackendProtocol => "the protocol to the backend is Envoy's own",
             Self::PolicyStatus => "the status of a policy is the control plane's",

@@ -1,4 +1,5 @@
 mod jwt;
+mod native;
 mod skip;
 mod time;
 
@@ -406,7 +407,10 @@ fn the_number_of_a_request_is_no_captured_value() {
         1,
     );
     let message = refused(&weights);
-    assert!(message.contains("weights know ${n}"), "{message}");
+    assert!(
+        message.contains("only ${n}, the number of the request,"),
+        "{message}"
+    );
 }
 
 #[test]

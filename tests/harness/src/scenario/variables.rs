@@ -1,5 +1,5 @@
 //! `${x}`: values that one step takes from its answer and later steps send; `${n}`: the number of
-//! the request.
+//! the request; `{UUID}`: a value that no other request has.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,6 +8,9 @@ use super::model::{Case, Requests, Trial, What};
 
 /// Numbers the requests of a case, from 1: a client each.
 const NUMBER: &str = "n";
+
+/// What stands for a fresh value.
+const UUID: &str = "{UUID}";
 
 /// Values by name.
 pub(crate) type Captured = BTreeMap<String, String>;
@@ -19,6 +22,12 @@ pub(super) fn check(case: Case, earlier: &[Case]) -> Result<Case, (String, Strin
         What::Weights(weights) => {
             return match variables_of(&weights.trial).into_iter().next() {
                 Some(name) => Err(("weights.request".to_owned(), unnumbered(&name))),
+                None => Ok(case),
+            };
+        }
+        What::Mirrors(mirrors) => {
+            return match variables_of(&mirrors.trial).into_iter().next() {
+                Some(name) => Err(("mirrorDistribution.request".to_owned(), unnumbered(&name))),
                 None => Ok(case),
             };
         }
@@ -42,7 +51,7 @@ pub(super) fn check(case: Case, earlier: &[Case]) -> Result<Case, (String, Strin
 }
 
 fn unnumbered(name: &str) -> String {
-    format!("weights know ${{{NUMBER}}}, the number of the request, and no ${{{name}}}")
+    format!("only ${{{NUMBER}}}, the number of the request, is known here, and no ${{{name}}}")
 }
 
 /// Names of the captured values that a trial sends.
@@ -63,36 +72,48 @@ pub(crate) fn fill(requests: &mut Requests, captured: &Captured) {
     }
 }
 
-/// The trial with the number of its request.
+/// The trial as its request with this number is sent, with a fresh value for `{UUID}`.
 pub(crate) fn numbered(trial: &Trial, number: u32) -> Cow<'_, Trial> {
     let request = &trial.request;
-    let mut texts = [&request.host, &request.path]
+    let texts = [&request.host, &request.path]
         .into_iter()
         .chain(request.headers.values());
     let variable = format!("${{{NUMBER}}}");
-    if !texts.any(|text| text.contains(&variable)) {
+    let is_variable = |text: &String| text.contains(&variable) || text.contains(UUID);
+    if !texts.into_iter().any(is_variable) {
         return Cow::Borrowed(trial);
     }
     let mut trial = trial.clone();
     let number = [(NUMBER.to_owned(), number.to_string())];
     fill_trial(&mut trial, &number.into());
+    let fresh = uuid();
+    for_each_text(&mut trial, |text| *text = text.replace(UUID, &fresh));
     Cow::Owned(trial)
 }
 
+/// A value that no other request has, in the form of a UUID (version 4).
+pub(crate) fn uuid() -> String {
+    let version = 0x4000 | u128::from(fastrand::u16(..0x1000));
+    let variant = 0x8000 | u128::from(fastrand::u16(..0x4000));
+    let (first, second) = (fastrand::u32(..), fastrand::u16(..));
+    let last = fastrand::u64(..1 << 48);
+    format!("{first:08x}-{second:04x}-{version:04x}-{variant:04x}-{last:012x}")
+}
+
 fn fill_trial(trial: &mut Trial, values: &Captured) {
+    for_each_text(trial, |text| put(text, values));
+}
+
+/// What is sent, and what the backend must see of it.
+fn for_each_text(trial: &mut Trial, change: impl Fn(&mut String)) {
     let request = &mut trial.request;
-    put(&mut request.host, values);
-    put(&mut request.path, values);
-    request
-        .headers
-        .values_mut()
-        .for_each(|value| put(value, values));
+    change(&mut request.host);
+    change(&mut request.path);
+    request.headers.values_mut().for_each(&change);
     if let Some(seen) = &mut trial.expected.request {
-        seen.host.iter_mut().for_each(|host| put(host, values));
-        seen.path.iter_mut().for_each(|path| put(path, values));
-        seen.headers
-            .values_mut()
-            .for_each(|value| put(value, values));
+        seen.host.iter_mut().for_each(&change);
+        seen.path.iter_mut().for_each(&change);
+        seen.headers.values_mut().for_each(&change);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::format::{Entry, Protocol};
+use super::super::format::Entry;
 use super::super::skip::Feature;
 
 pub(super) fn features(entry: &Entry) -> BTreeSet<Feature> {
@@ -16,7 +16,7 @@ fn collect(entry: &Entry, features: &mut BTreeSet<Feature>) {
         (entry.websocket.is_some(), Feature::WebSocket),
         (entry.policy_status.is_some(), Feature::PolicyStatus),
         (entry.mirror_distribution.is_some(), Feature::Mirror),
-        (entry.mirrored_to.is_some(), Feature::Mirror),
+        (!entry.mirrored_to.is_empty(), Feature::Mirror),
         (entry.backend_simulation.is_some(), Feature::TimeoutRetry),
         (entry.backend_response.is_some(), Feature::BackendResponse),
         (entry.internal_redirect.is_some(), Feature::InternalRedirect),
@@ -29,7 +29,7 @@ fn collect(entry: &Entry, features: &mut BTreeSet<Feature>) {
     );
     let weighted = entry.weights.as_ref().map(|weights| &weights.request);
     for request in entry.request.iter().chain(weighted) {
-        if request.protocol == Protocol::Https || request.scheme.as_deref() == Some("https") {
+        if super::request::is_tls(request) {
             features.insert(Feature::Tls);
         }
         if request.effective_client.is_some() && request.effective_client != request.client_address

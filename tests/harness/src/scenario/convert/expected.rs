@@ -52,6 +52,7 @@ pub(super) fn response(stated: format::Response, on_success_only: bool) -> Resul
         redirect: stated.redirect_request.map(redirect),
         request: None,
         answered_by: AnsweredBy::Unstated,
+        messages: Vec::new(),
     })
 }
 

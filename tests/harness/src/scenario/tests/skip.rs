@@ -28,8 +28,16 @@ fn what_cannot_be_judged_is_skipped() {
         ),
         (only("websocket: {path: /ws}"), Feature::WebSocket),
         (only("policyStatus: {}"), Feature::PolicyStatus),
-        (only("mirrorDistribution: {requests: 9}"), Feature::Mirror),
-        (with("mirroredTo: [{name: b}]"), Feature::Mirror),
+        (
+            with(
+                "mirrorDistribution: {requests: 9, name: b, namespace: n, minCount: 1, maxCount: 2}",
+            ),
+            Feature::Mirror,
+        ),
+        (
+            with("mirroredTo: [{name: b, namespace: n}]"),
+            Feature::Mirror,
+        ),
         (
             with("backendSimulation: {delay: 1s}"),
             Feature::TimeoutRetry,
@@ -138,6 +146,23 @@ fn limits_canaries_and_forwarded_addresses_are_replayed_where_modules_run() {
     }
     assert_eq!(Feature::VirtualTime.lacking_on(HostKind::Wasmtime), None);
     assert!(Feature::VirtualTime.lacking_on(HostKind::Envoy).is_some());
+}
+
+#[test]
+fn what_envoy_does_natively_runs_there_only() {
+    for feature in [
+        Feature::Tls,
+        Feature::WebSocket,
+        Feature::Mirror,
+        Feature::TimeoutRetry,
+        Feature::BackendProtocol,
+    ] {
+        assert_eq!(feature.lacking_on(HostKind::Envoy), None, "{feature:?}");
+        for host in [HostKind::Core, HostKind::Wasmtime] {
+            let reason = feature.lacking_on(host).unwrap();
+            assert!(reason.contains("Envoy"), "{reason}");
+        }
+    }
 }
 
 #[test]
