@@ -26,7 +26,11 @@ const KINDS: &[&str] = &[
 const CLASS: &str = "envoy-gateway";
 
 /// Secrets that manifests leave to whoever applies them.
-const LEFT_OUT: &[(&str, &str)] = &[("default", "shop-example-com")];
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("default", "any-host"),
+    ("default", "example-com"),
+    ("default", "shop-example-com"),
+];
 
 /// The objects of manifests, and the GatewayClass that there has to be exactly once. Policies with
 /// Wasm modules are left out: egctl has no cache of modules, and answers 500 for them.
