@@ -17,6 +17,8 @@ pub(crate) struct Router {
     lines_alone: bool,
     /// [`Listener::trusted_hops`].
     pub(crate) trusted_hops: u32,
+    /// `https` where TLS is terminated.
+    pub(crate) scheme: &'static str,
 }
 
 /// The route that a request matched.
@@ -49,6 +51,7 @@ impl Router {
             any: None,
             lines_alone: envoy.matches_header_lines_alone(),
             trusted_hops: listener.trusted_hops,
+            scheme: listener.tls.as_ref().map_or("http", |_| "https"),
         };
         for (place, host) in listener.virtual_hosts.iter().enumerate() {
             for domain in &host.domains {
