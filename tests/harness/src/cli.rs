@@ -1,5 +1,6 @@
 //! The command line.
 
+mod explain;
 mod migrate;
 mod replay;
 mod run_test;
@@ -24,6 +25,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Explain(Box<explain::Explain>),
     Migrate(migrate::Migrate),
     Replay(replay::Replay),
     RunTest(run_test::RunTest),
@@ -38,6 +40,7 @@ pub(crate) fn run() -> ExitCode {
     }));
     debug_assert!(hooked.is_ok(), "set before any report is made");
     let done = match command {
+        Command::Explain(explain) => explain.run().map(status),
         Command::Migrate(migrate) => migrate.run().map(status),
         Command::Replay(replay) => replay.run().map(status),
         Command::RunTest(test) => test.run(),

@@ -9,6 +9,7 @@ pub mod chain;
 mod child_process;
 pub mod envoy;
 pub mod exchange;
+pub mod explain;
 pub mod host;
 pub mod hosts;
 pub mod judge;
