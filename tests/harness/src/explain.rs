@@ -131,19 +131,7 @@ impl<'m> Explainer<'m> {
             gateway: format!("{}/{}", self.gateway.namespace, self.gateway.name),
             request: self.request_facts(request, times),
             listener: listener::facts(self.gateway, &met, request, self.places),
-            before_filters: None,
-            winner: None,
-            runners_up: Vec::new(),
-            near_misses: Vec::new(),
-            shadowed: Vec::new(),
-            filters: Vec::new(),
-            left_to_envoy: Vec::new(),
-            limits: Vec::new(),
-            asked_of_service: Vec::new(),
-            canary: None,
-            backend: None,
-            conditions: Vec::new(),
-            answers: Vec::new(),
+            ..Explanation::default()
         };
         if met == Met::Nobody {
             explanation.answers = vec![AnswerFacts::default()];

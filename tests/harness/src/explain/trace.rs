@@ -66,20 +66,7 @@ impl Explainer<'_> {
         explanation: &mut Explanation,
     ) {
         let seed = self.options.seed;
-        let is_here = |native: &&NativeRule| {
-            let kind = places::kind_name(native.kind).to_lowercase();
-            let NativeRule {
-                namespace,
-                name,
-                rule,
-                ..
-            } = native;
-            let rule = format!("{kind}/{namespace}/{name}/rule/{rule}/");
-            found.name().starts_with(&rule)
-        };
-        let native = self.gateway.native.iter().filter(is_here);
-        let features = native.flat_map(|native| &native.features);
-        explanation.left_to_envoy = features.map(ToString::to_string).collect();
+        explanation.left_to_envoy = self.left_to_envoy(found);
         explanation.conditions = place.map_or(Vec::new(), |place| self.places.conditions(place));
 
         let chosen = backend_of(trip.answer);
@@ -114,6 +101,24 @@ impl Explainer<'_> {
             }
         }
         explanation.backend = Some(facts);
+    }
+
+    /// The features of a rule that are Envoy's work.
+    fn left_to_envoy(&self, found: &Found) -> Vec<String> {
+        let is_here = |native: &&NativeRule| {
+            let NativeRule {
+                namespace,
+                name,
+                rule,
+                ..
+            } = native;
+            let kind = places::kind_name(native.kind).to_lowercase();
+            let rule = format!("{kind}/{namespace}/{name}/rule/{rule}/");
+            found.name().starts_with(&rule)
+        };
+        let native = self.gateway.native.iter().filter(is_here);
+        let features = native.flat_map(|native| &native.features);
+        features.map(ToString::to_string).collect()
     }
 
     fn trace_limits(&self, trip: &Trip, explanation: &mut Explanation) {

@@ -165,6 +165,13 @@ snapshot!(
     "http://shop.example.com/cart"
 );
 snapshot!(no_listener, OWN, "https://app.example.org/");
+snapshot!(no_listener_hostname, OWN, "http://app.example.com:8080/");
+snapshot!(refused_policy, OWN, "http://admin.example.com:8080/limited");
+snapshot!(
+    refused_filter,
+    OWN,
+    "http://admin.example.com:8080/filtered"
+);
 snapshot!(
     answered_before_the_filters,
     scenario("path-routing"),
