@@ -1,7 +1,7 @@
 //! The command line.
 
 mod bundle;
-mod manifests;
+mod explain;
 mod migrate;
 mod replay;
 mod run_test;
@@ -27,6 +27,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Bundle(bundle::BundleCommand),
+    Explain(Box<explain::Explain>),
     Migrate(migrate::Migrate),
     Replay(replay::Replay),
     RunTest(run_test::RunTest),
@@ -42,6 +43,7 @@ pub(crate) fn run() -> ExitCode {
     debug_assert!(hooked.is_ok(), "set before any report is made");
     let done = match command {
         Command::Bundle(bundle) => bundle.run().map(status),
+        Command::Explain(explain) => explain.run().map(status),
         Command::Migrate(migrate) => migrate.run().map(status),
         Command::Replay(replay) => replay.run().map(status),
         Command::RunTest(test) => test.run(),

@@ -9,9 +9,11 @@ pub mod chain;
 mod child_process;
 pub mod envoy;
 pub mod exchange;
+pub mod explain;
 pub mod host;
 pub mod hosts;
 pub mod judge;
+pub mod manifest_files;
 pub mod modules;
 #[cfg(test)]
 mod probe;

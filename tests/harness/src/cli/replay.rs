@@ -177,7 +177,7 @@ impl Replay {
 }
 
 /// One mistake speaks for itself.
-fn unusable(mut errors: LoadErrors) -> Report {
+pub(super) fn unusable(mut errors: LoadErrors) -> Report {
     match (errors.problems.pop(), errors.problems.is_empty()) {
         (Some(only), true) => only.into(),
         (last, _) => {
