@@ -2,6 +2,7 @@
 
 envoy_version := "1.39.3"
 binaryen_version := "132.0.0"
+egctl_version := "v1.9.0"
 # Commit 3fb702589d36, by the name under which the Go module proxy has it.
 ratelimit_version := "v1.4.1-0.20260122083618-3fb702589d36"
 # Where recipes install what they need, inside this folder.
@@ -34,6 +35,11 @@ wasm-opt:
 ratelimit-tools:
     test -x {{ tools }}/bin/service_cmd || GOBIN={{ tools }}/bin go install github.com/envoyproxy/ratelimit/src/service_cmd@{{ ratelimit_version }}
     command -v redis-server >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --yes redis-server; }
+
+# Install egctl, the code of Envoy Gateway itself, into .tools
+[group('setup')]
+egctl:
+    test -x {{ tools }}/bin/egctl || GOBIN={{ tools }}/bin go install github.com/envoyproxy/gateway/cmd/egctl@{{ egctl_version }}
 
 # Build the filters and examples into target/filters, with wasm-opt where it is installed
 [group('build')]
@@ -107,6 +113,11 @@ ratelimit-down:
 [group('test')]
 test-global *arguments: ratelimit-tools
     GWF_REQUIRE_RATELIMIT=1 cargo test --package gwf --test global {{ arguments }}
+
+# Have Envoy Gateway's own code validate and translate every manifest, and what gwf bundle writes
+[group('test')]
+validate *arguments: egctl
+    GWF_REQUIRE_EGCTL=1 cargo test --package gwf --test egctl {{ arguments }}
 
 # All tests that need nothing but cargo
 [group('test')]
@@ -182,4 +193,4 @@ tools: wasm-opt
 
 # All that must hold before a change goes in
 [group('check')]
-ci: lint doc test test-wasm test-v8 test-global build agree
+ci: lint doc test test-wasm test-v8 test-global validate build agree

@@ -1,0 +1,94 @@
+//! Objects as egctl can translate them: it reads files, and what a cluster adds is not in them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gateway_bundle::{Document, Manifests};
+use serde_json::{Value, json};
+
+/// The kinds that it translates; of others it does not know the type, or ignores them.
+const KINDS: &[&str] = &[
+    "BackendTrafficPolicy",
+    "ClientTrafficPolicy",
+    "ConfigMap",
+    "EnvoyExtensionPolicy",
+    "EnvoyPatchPolicy",
+    "GRPCRoute",
+    "Gateway",
+    "HTTPRoute",
+    "HTTPRouteFilter",
+    "Namespace",
+    "ReferenceGrant",
+    "Secret",
+    "SecurityPolicy",
+    "Service",
+];
+
+const CLASS: &str = "envoy-gateway";
+
+/// Secrets that manifests leave to whoever applies them.
+const LEFT_OUT: &[(&str, &str)] = &[("default", "shop-example-com")];
+
+/// The objects of manifests, and the GatewayClass that there has to be exactly once. Policies with
+/// Wasm modules are left out: egctl has no cache of modules, and answers 500 for them.
+pub(crate) fn translatable(manifests: &Manifests) -> Vec<Value> {
+    let class = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": {"name": CLASS},
+        "spec": {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"},
+    });
+    let mut objects = vec![class];
+    let kept = manifests.documents().filter(|document| {
+        KINDS.contains(&document.kind()) && document.value().pointer("/spec/wasm").is_none()
+    });
+    objects.extend(kept.map(object));
+    for (namespace, name) in LEFT_OUT {
+        let refers = |document: &Document| {
+            let listeners = &document.value()["spec"]["listeners"];
+            document.kind() == "Gateway"
+                && document.namespace() == *namespace
+                && listeners
+                    .to_string()
+                    .contains(&format!(r#""name":"{name}""#))
+        };
+        if manifests.documents().any(refers) {
+            objects.push(certificate(namespace, name));
+        }
+    }
+    objects
+}
+
+/// As an API server stores it.
+fn object(document: &Document) -> Value {
+    let mut value = document.value().clone();
+    value["metadata"]["namespace"] = document.namespace().into();
+    match document.kind() {
+        "Gateway" => value["spec"]["gatewayClassName"] = CLASS.into(),
+        "Service" => {
+            if value["spec"]["clusterIP"].is_null() {
+                value["spec"]["clusterIP"] = "10.96.0.1".into();
+            }
+            for port in value["spec"]["ports"].as_array_mut().into_iter().flatten() {
+                if port["protocol"].is_null() {
+                    port["protocol"] = "TCP".into();
+                }
+            }
+        }
+        _ => {}
+    }
+    value
+}
+
+fn certificate(namespace: &str, name: &str) -> Value {
+    let signed = rcgen::generate_simple_self_signed(["*.example.com".to_owned()]).unwrap();
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        "type": "kubernetes.io/tls",
+        "data": {
+            "tls.crt": STANDARD.encode(signed.cert.pem()),
+            "tls.key": STANDARD.encode(signed.signing_key.serialize_pem()),
+        },
+    })
+}
