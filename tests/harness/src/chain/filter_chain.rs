@@ -190,6 +190,7 @@ impl<'a> Run<'a> {
         if let Some(name) = rewrite
             && let Some(host) = headers.get(name.as_bytes()).map(<[u8]>::to_vec)
         {
+            append_forwarded_host(headers);
             headers.set(b":authority", &host);
         }
         match unsendable(headers) {
@@ -262,6 +263,24 @@ impl<'a> Run<'a> {
             passages: self.passages,
         }
     }
+}
+
+/// `append_x_forwarded_host`: the host before it is rewritten, unless it is the last one there
+/// (`Utility::updateAuthority` in `source/common/http/utility.cc`).
+fn append_forwarded_host(headers: &mut HeaderMap) {
+    let host = headers.get(b":authority").unwrap_or_default().to_vec();
+    let present = headers.joined(b"x-forwarded-host");
+    let value = match present.as_deref() {
+        None | Some(b"") => host,
+        Some(present) => {
+            let mut hosts = present.split(|byte| *byte == b',');
+            if hosts.next_back() == Some(&host) {
+                return;
+            }
+            [present, b",", &host].concat()
+        }
+    };
+    headers.set(b"x-forwarded-host", &value);
 }
 
 /// What makes the router refuse request headers that filters left behind.
