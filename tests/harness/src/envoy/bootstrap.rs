@@ -43,7 +43,7 @@ pub fn bootstrap(proxy: &Proxy, backends: &BTreeMap<String, SocketAddr>) -> Valu
 }
 
 /// The name of the listener for a port of the Gateway.
-pub(super) fn listener_name(port: u16) -> String {
+pub(crate) fn listener_name(port: u16) -> String {
     format!("port-{port}")
 }
 

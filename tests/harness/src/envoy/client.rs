@@ -30,7 +30,7 @@ pub(super) async fn send(listener: SocketAddr, exchange: &Exchange) -> Result<An
 }
 
 /// `GET path` of Envoy's admin interface.
-pub(super) async fn get(admin: SocketAddr, path: &str) -> Result<Answer, EnvoyError> {
+pub(crate) async fn get(admin: SocketAddr, path: &str) -> Result<Answer, EnvoyError> {
     let message = format!("GET {path} HTTP/1.1\r\nhost: {admin}\r\n\r\n");
     send_http1(connect(admin, None).await?, "GET", message.as_bytes()).await
 }

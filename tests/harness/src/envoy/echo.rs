@@ -25,6 +25,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
 
 use crate::exchange::{Headers, Seen};
 use crate::xds::{Cluster, UpstreamProtocol};
@@ -40,12 +41,13 @@ const GRPC_ECHO: &str = "/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/"
 
 type Body = WithTrailers<Full<Bytes>, Ready<Option<Result<HeaderMap, Infallible>>>>;
 
-/// Starts the backend of `cluster` on the current runtime, which ends it too.
-pub(super) async fn start(cluster: &Cluster) -> io::Result<SocketAddr> {
+/// Starts the backend of `cluster` on the current runtime, which ends it too. Once aborted it takes
+/// no further connections; those that it has go on.
+pub(crate) async fn start(cluster: &Cluster) -> io::Result<(SocketAddr, AbortHandle)> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     let cluster = Arc::new(cluster.clone());
-    tokio::spawn(async move {
+    let accepting = tokio::spawn(async move {
         // Accepting fails only for the connection at hand, or while descriptors are short.
         loop {
             match listener.accept().await {
@@ -56,7 +58,7 @@ pub(super) async fn start(cluster: &Cluster) -> io::Result<SocketAddr> {
             }
         }
     });
-    Ok(address)
+    Ok((address, accepting.abort_handle()))
 }
 
 /// A connection that ends in an error is Envoy's to report: as the answer it gives its client.
