@@ -5,6 +5,7 @@ mod explain;
 mod migrate;
 mod replay;
 mod run_test;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ enum Command {
     Migrate(migrate::Migrate),
     Replay(replay::Replay),
     RunTest(run_test::RunTest),
+    Serve(serve::Serve),
 }
 
 /// Runs the command that the process was started with.
@@ -47,6 +49,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Migrate(migrate) => migrate.run().map(status),
         Command::Replay(replay) => replay.run().map(status),
         Command::RunTest(test) => test.run(),
+        Command::Serve(serve) => serve.run().map(status),
     };
     match done {
         Ok(status) => status,

@@ -75,7 +75,7 @@ pub(super) struct Replay {
     cluster: Vec<(String, SocketAddr)>,
 }
 
-fn service(text: &str) -> Result<(String, SocketAddr), String> {
+pub(super) fn service(text: &str) -> Result<(String, SocketAddr), String> {
     let (name, address) = text.split_once('=').ok_or("no `=` in it")?;
     let address = address
         .parse()
