@@ -95,6 +95,26 @@ const KNOWN: &[(&str, &[(By, &str)])] = &[
         )],
     ),
     (
+        "tests/scenarios/https-listeners",
+        &[
+            // Listeners that share a certificate, which the scenario is about.
+            (
+                EnvoyGateway,
+                "Gateway default/example: OverlappingTLSConfig=True OverlappingCertificates",
+            ),
+        ],
+    ),
+    (
+        "the bundle of tests/scenarios/https-listeners",
+        &[
+            // As above.
+            (
+                EnvoyGateway,
+                "Gateway default/example: OverlappingTLSConfig=True OverlappingCertificates",
+            ),
+        ],
+    ),
+    (
         "tests/scenarios/priority",
         &[
             // Equal matches, which the scenario is about. For Envoy Gateway that is worth a remark.
