@@ -182,7 +182,7 @@ pub fn bundle(manifests: &Manifests) -> Bundle {
 fn report_unused(manifests: &Manifests, report: &mut Report) {
     for document in manifests.documents() {
         match document.object_kind() {
-            ObjectKind::Kept => {
+            ObjectKind::SecurityPolicy | ObjectKind::Kept => {
                 let message = "not used yet".to_owned();
                 report.ignore(document, "", Severity::Note, message);
             }

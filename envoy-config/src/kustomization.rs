@@ -20,12 +20,15 @@ pub use object::WrittenObject;
 pub(crate) use write::yaml;
 pub use write::{Difference, OutputError};
 
-use crate::bundle::{Bundle, GatewayBundle};
+use crate::bundle::{Bundle, GatewayBundle, ServedRule};
 use crate::manifest::model::find;
 use crate::manifest::{Document, ENVOY_GATEWAY, GATEWAY_API, Manifests, ObjectKind};
 use crate::report::{Condition, Report, Severity};
+use crate::target::{self, Scope};
+use gateway_filter_sdk::route::spec::RouteKind;
 use gateway_filter_sdk::router::{BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER};
 use policy::Policies;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The headers that decide where a request goes: nobody but the filters may set them.
@@ -96,21 +99,23 @@ pub fn kustomize(
     bundle: &Bundle,
     options: &KustomizeOptions,
 ) -> Kustomization {
+    let decided = Decided::new(bundle, options);
     let mut writer = Writer {
         manifests,
         options,
-        policies: Policies::new(manifests),
+        policies: Policies::new(manifests, decided.clone(), !options.routes.is_empty()),
+        decided,
         objects: Vec::new(),
         report: Report::default(),
     };
     writer.kept();
+    writer.security_policies();
+    extension::kept(&mut writer);
     for gateway in &bundle.gateways {
-        if gateway.rules.is_empty() {
-            continue;
-        }
         writer.gateway(gateway);
     }
     writer.policies();
+    writer.taken_names();
     let Writer {
         mut objects,
         mut report,
@@ -123,63 +128,128 @@ pub fn kustomize(
     Kustomization { objects, report }
 }
 
+/// The routes that the filters decide for: what Gateways serve and is chosen.
+#[derive(Debug, Clone, Default)]
+struct Decided(BTreeSet<(&'static str, String, String)>);
+
+impl Decided {
+    fn new(bundle: &Bundle, options: &KustomizeOptions) -> Self {
+        let rules = bundle.gateways.iter().flat_map(|gateway| &gateway.rules);
+        let chosen = rules.filter(|rule| {
+            let full_name = format!("{}/{}", rule.namespace, rule.name);
+            options.routes.is_empty() || options.routes.contains(&full_name)
+        });
+        let name = |rule: &ServedRule| {
+            let kind = match rule.kind {
+                RouteKind::HTTPRoute => "HTTPRoute",
+                RouteKind::GRPCRoute => "GRPCRoute",
+            };
+            (kind, rule.namespace.clone(), rule.name.clone())
+        };
+        Self(chosen.map(name).collect())
+    }
+
+    /// Whether it is such a route, or a rule of one.
+    fn has(&self, scope: &Scope) -> bool {
+        self.contains(scope.kind(), scope.namespace(), scope.name())
+    }
+
+    fn contains(&self, kind: &str, namespace: &str, name: &str) -> bool {
+        let mut routes = self.0.iter();
+        routes.any(|route| (route.0, &*route.1, &*route.2) == (kind, namespace, name))
+    }
+}
+
 struct Writer<'a> {
     manifests: &'a Manifests,
     options: &'a KustomizeOptions,
     policies: Policies<'a>,
+    decided: Decided,
     objects: Vec<WrittenObject>,
     report: Report,
 }
 
 impl Writer<'_> {
-    /// Whether the filters decide for this route.
-    fn decides(&self, document: &Document) -> bool {
-        let routes = &self.options.routes;
-        routes.is_empty() || routes.contains(&document.full_name())
-    }
-
     /// What is passed on as it is.
     fn kept(&mut self) {
         for document in self.manifests.documents() {
             let kept = match document.object_kind() {
-                ObjectKind::Route(_) => !self.decides(document),
+                ObjectKind::Route(_) => self.kept_route(document),
                 ObjectKind::BackendTrafficPolicy
                 | ObjectKind::ClientTrafficPolicy
                 | ObjectKind::EnvoyExtensionPolicy
-                | ObjectKind::Ingress => false,
-                _ => true,
+                | ObjectKind::Ingress => None,
+                _ => Some(WrittenObject::kept(document)),
             };
-            if kept {
-                self.objects.push(WrittenObject::kept(document));
-            }
-            if document.kind() == "SecurityPolicy" && document.group() == ENVOY_GATEWAY {
-                self.security_policy(document);
-            }
+            self.objects.extend(kept);
         }
     }
 
-    /// Its part that runs before the filters looks at the first match, which is the entry for all; its
-    /// part behind them (authorization) at the dispatch route. Only on the Gateway both are covered.
-    fn security_policy(&mut self, document: &Document) {
-        let targets = policy::raw_targets(document);
-        for (path, kind, name) in targets {
-            if matches!(kind.as_str(), "HTTPRoute" | "GRPCRoute")
-                && self.is_replaced(document, &name)
-            {
+    /// A route that others serve, for those; what was not accepted stays out.
+    fn kept_route(&self, document: &Document) -> Option<WrittenObject> {
+        let (kind, namespace, name) = (document.kind(), document.namespace(), document.name());
+        let mut object = WrittenObject::kept(document);
+        if !self.options.routes.is_empty() && !self.decided.contains(kind, namespace, name) {
+            return Some(object);
+        }
+        let parents = object
+            .value
+            .pointer_mut("/spec/parentRefs")?
+            .as_array_mut()?;
+        parents.retain(|parent| {
+            let text = |field: &str| parent.get(field).and_then(Value::as_str);
+            let kind = text("kind").unwrap_or("Gateway");
+            let namespace = text("namespace").unwrap_or(namespace);
+            let name = text("name").unwrap_or_default();
+            let mut owners = self.manifests.documents();
+            !owners.any(|one| (one.kind(), one.namespace(), one.name()) == (kind, namespace, name))
+        });
+        (!parents.is_empty()).then_some(object)
+    }
+
+    /// The part of a SecurityPolicy that runs before the filters looks at the first match, which is the
+    /// entry for all routes; that behind them (authorization) at the dispatch route. Only on the Gateway
+    /// both are covered.
+    fn security_policies(&mut self) {
+        let mut ignored = Report::default();
+        let policies = &self.manifests.security_policies;
+        let attached = target::attach(self.manifests, policies, &mut ignored);
+        for (scope, policy) in &attached {
+            let Some(policy) = policies.get(*policy).filter(|_| self.decided.has(scope)) else {
+                continue;
+            };
+            let message = format!(
+                "{scope} is decided in the filters, where this policy does not reach: let it target \
+                 the Gateway"
+            );
+            let condition = Condition::accepted("TargetNotFound");
+            self.report
+                .refuse(&policy.document, "spec", condition, message);
+        }
+    }
+
+    /// A name that an object of the manifests, or of another Gateway, has already.
+    fn taken_names(&mut self) {
+        let mut names = BTreeSet::new();
+        for object in &self.objects {
+            let name = (object.kind(), object.namespace(), object.name());
+            if !names.insert(name) {
+                let mut documents = self.manifests.documents();
+                let document = documents
+                    .find(|one| (one.kind(), one.namespace(), one.name()) == name)
+                    .or_else(|| self.manifests.documents().next());
                 let message = format!(
-                    "{kind} {name} is decided in the filters, where this policy does not reach: \
-                     let it target the Gateway"
+                    "{} {}/{} is an object of the bundle: two cannot have this name",
+                    object.kind(),
+                    object.namespace(),
+                    object.name()
                 );
-                let condition = Condition::accepted("TargetNotFound");
-                self.report.refuse(document, &path, condition, message);
+                if let Some(document) = document {
+                    let path = "metadata.name";
+                    self.report.ignore(document, path, Severity::Error, message);
+                }
             }
         }
-    }
-
-    /// A route in the namespace of the policy that the filters replace.
-    fn is_replaced(&self, policy: &Document, name: &str) -> bool {
-        let mut routes = self.manifests.routes.iter();
-        routes.any(|route| route.is(policy.namespace(), name) && self.decides(&route.document))
     }
 
     fn gateway(&mut self, gateway: &GatewayBundle) {

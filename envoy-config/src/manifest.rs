@@ -16,7 +16,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 pub(crate) use kinds::{ENVOY_GATEWAY, GATEWAY_API, ObjectKind};
 use miette::NamedSource;
 use model::{GatewaySpec, GrantSpec, ListenerSetSpec, Object, Route};
-use policy::{ClientSettings, Extensions, Policy, TrafficSettings};
+use policy::{ClientSettings, Extensions, Policy, SecuritySettings, TrafficSettings};
 use route_filter::HTTPRouteFilterSpec;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -40,6 +40,7 @@ pub struct Manifests {
     pub(crate) traffic_policies: Vec<Object<Policy<TrafficSettings>>>,
     pub(crate) client_policies: Vec<Object<Policy<ClientSettings>>>,
     pub(crate) extension_policies: Vec<Object<Policy<Extensions>>>,
+    pub(crate) security_policies: Vec<Object<Policy<SecuritySettings>>>,
     pub(crate) ingresses: Vec<Object<Ingress>>,
     pub(crate) services: Named<Service>,
     pub(crate) config_maps: Named<ConfigMap>,
@@ -143,6 +144,10 @@ impl Manifests {
             ObjectKind::Namespace => {
                 let labels = document.metadata().labels.clone().unwrap_or_default();
                 self.namespaces.insert(document.name().to_owned(), labels);
+            }
+            ObjectKind::SecurityPolicy => {
+                self.security_policies
+                    .push(Object::read(&document, "spec")?);
             }
             ObjectKind::GatewayClass | ObjectKind::Kept | ObjectKind::Unknown => {}
         }

@@ -33,6 +33,36 @@ impl Scope {
         Self::of(document, None)
     }
 
+    /// `HTTPRoute`, `Gateway`, …
+    pub(crate) fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Whether it is the object of that kind and name, or a section of it.
+    pub(crate) fn is_in(&self, kind: &str, namespace: &str, name: &str) -> bool {
+        (&*self.kind, &*self.namespace, &*self.name) == (kind, namespace, name)
+    }
+
+    /// Namespace of the object.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Name of the object.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// It is a route or a rule of one.
+    pub(crate) fn is_route(&self) -> bool {
+        matches!(&*self.kind, "HTTPRoute" | "GRPCRoute")
+    }
+
+    /// The listener or rule, if it is one.
+    pub(crate) fn section(&self) -> Option<&str> {
+        self.section.as_deref()
+    }
+
     /// What a rule of a route is in, the most specific first.
     pub(crate) fn of_rule(route: &Document, rule: Option<&str>) -> Vec<Self> {
         let rule = rule.map(|name| Self::of(route, Some(name)));

@@ -111,6 +111,11 @@ impl<'a> Plan<'a> {
         &self.rules
     }
 
+    /// Single routes are decided by the filters and the others are not.
+    pub(super) fn is_partial(&self) -> bool {
+        !self.hostnames.is_empty()
+    }
+
     /// By namespace, the listeners that its routes are attached to.
     pub(super) fn listeners(&self) -> &BTreeMap<String, BTreeSet<String>> {
         &self.listeners
@@ -220,11 +225,12 @@ fn comment(group: &Group) -> String {
 fn group_name(gateway: &GatewayBundle, group: &Group, number: usize) -> String {
     let prefix = prefix(gateway, &group.namespace);
     let grpc = if group.grpc { "-grpc" } else { "" };
-    let route = group.route.iter().map(|route| format!("-{route}"));
+    // The name of a route comes last: no other name can end in it.
+    let route = group.route.iter().map(|route| format!("-of-{route}"));
     let route: String = route.collect();
     match number {
         1 => format!("{prefix}-dispatch{grpc}{route}"),
-        _ => format!("{prefix}-dispatch{grpc}{route}-{number}"),
+        _ => format!("{prefix}-dispatch{grpc}-{number}{route}"),
     }
 }
 

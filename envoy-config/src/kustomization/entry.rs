@@ -46,7 +46,8 @@ pub(super) fn objects(gateway: &GatewayBundle, plan: &Plan) -> Vec<WrittenObject
     objects
 }
 
-/// Each listener once, under the Gateway's own namespace if routes of it are attached there.
+/// Each listener once, under the Gateway's own namespace if routes of it are attached there. Where the
+/// routes of namespaces have hostnames of their own, each has an entry for these.
 fn by_namespace<'p>(
     gateway: &GatewayBundle,
     plan: &'p Plan,
@@ -57,7 +58,7 @@ fn by_namespace<'p>(
     let mut entries: BTreeMap<&str, BTreeSet<&String>> = BTreeMap::new();
     for (namespace, listeners) in namespaces {
         for listener in listeners {
-            if taken.insert(listener) {
+            if plan.is_partial() || taken.insert(listener) {
                 entries.entry(namespace).or_default().insert(listener);
             }
         }

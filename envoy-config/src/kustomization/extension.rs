@@ -6,7 +6,8 @@ use super::policy::target_ref;
 use super::{Writer, entry, envoy_gateway, folder, prefix};
 use crate::bundle::{GatewayBundle, ListenerInfo};
 use crate::manifest::{Document, ObjectKind};
-use crate::report::{Condition, Severity};
+use crate::report::{Condition, Report, Severity};
+use crate::target::{self, Scope};
 use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
 use gateway_filter_sdk::route::spec::{RouteMatchSpec, RouteSpec};
 use serde_json::{Map, Value, json};
@@ -249,33 +250,59 @@ fn list(document: &Document, field: &str) -> Vec<Value> {
     list.unwrap_or_default()
 }
 
-/// The extensions of others on this Gateway, which go into the same policy: a target takes one only.
-fn others(writer: &mut Writer, gateway: &GatewayBundle) -> Map<String, Value> {
-    let mut kept = Map::new();
-    let mut lost = Vec::new();
-    for document in extension_policies(writer) {
-        let others = others_of(document);
-        if others.is_empty() {
+/// The policies that load nothing for what the filters decide on, as they are; and what is lost of
+/// others.
+pub(super) fn kept(writer: &mut Writer) {
+    let attached = attached(writer);
+    for (index, policy) in writer.manifests.extension_policies.iter().enumerate() {
+        let scopes = attached.iter().filter(|(_, one)| **one == index);
+        let scopes: Vec<&Scope> = scopes.map(|(scope, _)| scope).collect();
+        let (ours, native): (Vec<&Scope>, Vec<&Scope>) = scopes
+            .into_iter()
+            .partition(|scope| concerns(writer, scope));
+        if ours.is_empty() {
+            writer.objects.push(WrittenObject::kept(&policy.document));
             continue;
         }
-        for (path, kind, name) in super::policy::raw_targets(document) {
-            let here = document.namespace() == gateway.namespace && name == gateway.name;
-            match kind.as_str() {
-                "Gateway" if here => merge(&mut kept, &others),
-                "HTTPRoute" | "GRPCRoute" if writer.is_replaced(document, &name) => {
-                    lost.push((document, path, kind, name));
-                }
-                _ => {}
-            }
+        let others = !others_of(&policy.document).is_empty();
+        let whole = |scope: &&Scope| scope.kind() == "Gateway" && scope.section().is_none();
+        let lost = ours.into_iter().filter(|scope| others && !whole(scope));
+        for scope in lost.chain(native) {
+            let message = format!(
+                "{scope}: the other extensions of this policy do not reach what the filters decide; \
+                 part it in two, one for the Gateway"
+            );
+            let condition = Condition::accepted("TargetNotFound");
+            writer
+                .report
+                .refuse(&policy.document, "spec", condition, message);
         }
     }
-    for (document, path, kind, name) in lost {
-        let message = format!(
-            "{kind} {name} is decided in the filters, where the other extensions of this policy do \
-             not reach: let it target the Gateway"
-        );
-        let condition = Condition::accepted("TargetNotFound");
-        writer.report.refuse(document, &path, condition, message);
+}
+
+fn attached(writer: &Writer) -> target::Attached {
+    let policies = &writer.manifests.extension_policies;
+    target::attach(writer.manifests, policies, &mut Report::default())
+}
+
+/// Whether the filters decide on what the policy is for: a route, or where all routes are theirs, a
+/// Gateway or listener.
+fn concerns(writer: &Writer, scope: &Scope) -> bool {
+    match scope.is_route() {
+        true => writer.decided.has(scope),
+        false => writer.options.routes.is_empty(),
+    }
+}
+
+/// The extensions of others on this Gateway, which go into the same policy: a target takes one only.
+fn others(writer: &Writer, gateway: &GatewayBundle) -> Map<String, Value> {
+    let mut kept = Map::new();
+    for (scope, policy) in attached(writer) {
+        let here = scope.is_in("Gateway", &gateway.namespace, &gateway.name);
+        let policy = writer.manifests.extension_policies.get(policy);
+        if let Some(policy) = policy.filter(|_| here && scope.section().is_none()) {
+            kept.extend(others_of(&policy.document));
+        }
     }
     kept
 }
@@ -297,15 +324,4 @@ fn others_of(document: &Document) -> Map<String, Value> {
         }
     }
     others
-}
-
-fn merge(kept: &mut Map<String, Value>, others: &Map<String, Value>) {
-    for (field, entries) in others {
-        let list = kept.entry(field.clone()).or_insert_with(|| json!([]));
-        if let (Some(list), Some(entries)) = (list.as_array_mut(), entries.as_array()) {
-            let new = entries.iter().filter(|entry| !list.contains(entry));
-            let new: Vec<Value> = new.cloned().collect();
-            list.extend(new);
-        }
-    }
 }

@@ -5,7 +5,7 @@
 
 use super::dispatch::{Dispatched, Group};
 use super::object::WrittenObject;
-use super::{OWNED_HEADERS, envoy_gateway, prefix};
+use super::{Decided, OWNED_HEADERS, envoy_gateway, prefix};
 use crate::bundle::{GatewayBundle, ServedRule};
 use crate::manifest::model::{Object, Route};
 use crate::manifest::{Document, GATEWAY_API, Manifests};
@@ -29,6 +29,9 @@ pub(super) struct Policies<'a> {
     manifests: &'a Manifests,
     traffic: Attached,
     client: Attached,
+    decided: Decided,
+    /// Single routes are decided by the filters and the others are not.
+    partial: bool,
     /// By index of a BackendTrafficPolicy, and whether they are of GRPCRoutes, its dispatch routes.
     targets: BTreeMap<(usize, bool), Vec<Value>>,
     /// Dispatch routes of GRPCRoutes that no policy has.
@@ -39,13 +42,15 @@ pub(super) struct Policies<'a> {
 }
 
 impl<'a> Policies<'a> {
-    pub(super) fn new(manifests: &'a Manifests) -> Self {
+    pub(super) fn new(manifests: &'a Manifests, decided: Decided, partial: bool) -> Self {
         // What is wrong with targets is reported where limits are read.
         let mut ignored = Report::default();
         Self {
             manifests,
             traffic: target::attach(manifests, &manifests.traffic_policies, &mut ignored),
             client: target::attach(manifests, &manifests.client_policies, &mut ignored),
+            decided,
+            partial,
             targets: BTreeMap::new(),
             grpc: Vec::new(),
             gateways: Vec::new(),
@@ -115,6 +120,16 @@ impl<'a> Policies<'a> {
             for (scope, section) in scopes.chain(sections).collect::<Vec<_>>() {
                 let policy = scope.and_then(|scope| self.traffic.get(&scope).copied());
                 let Some(policy) = policy else { continue };
+                let document = self.traffic_document(policy);
+                if let Some(document) = document.filter(|one| one.namespace() != group.namespace) {
+                    let message = format!(
+                        "not carried over to {}: only policies of its own namespace can target it",
+                        route.document.object()
+                    );
+                    self.report
+                        .ignore(document, "spec", Severity::Error, message);
+                    continue;
+                }
                 let targets = self.targets.entry((policy, group.grpc)).or_default();
                 targets.push(target_ref("HTTPRoute", name, section.map(String::as_str)));
             }
@@ -146,55 +161,117 @@ impl<'a> Policies<'a> {
         })
     }
 
-    /// The policy without its limits, for Gateways and for dispatch routes.
+    /// The policy for what stays as it was, and without its limits for dispatch routes.
     fn traffic_objects(&mut self, index: usize, document: &Document) -> Vec<WrittenObject> {
-        let settings = settings(Some(document));
-        if settings.is_empty() {
-            return Vec::new();
-        }
         let mut objects = Vec::new();
-        for grpc in [false, true] {
-            let mut targets = self.targets.remove(&(index, grpc)).unwrap_or_default();
-            let mut spec = document.value().get("spec").cloned().unwrap_or_default();
-            let Some(fields) = spec.as_object_mut() else {
-                continue;
-            };
-            for field in ["targetRef", "targetRefs", "targetSelectors", "rateLimit"] {
-                fields.remove(field);
-            }
-            let mut name = document.name().to_owned();
-            if grpc {
-                fields.insert("useClientProtocol".to_owned(), true.into());
-                name += "-grpc";
-            } else {
-                targets.splice(0..0, kept_targets(document));
-                let selectors = kept_selectors(document);
-                if !selectors.is_empty() {
-                    fields.insert("targetSelectors".to_owned(), selectors.into());
-                }
-            }
-            if targets.is_empty() && !fields.contains_key("targetSelectors") {
-                continue;
-            }
-            if !targets.is_empty() {
-                fields.insert("targetRefs".to_owned(), targets.into());
-            }
-            objects.push(WrittenObject::new(
-                "policies.yaml".to_owned(),
-                "What Envoy does of this policy; its limits are in the rate-limit filter.",
-                (envoy_gateway(), "BackendTrafficPolicy"),
-                (document.namespace(), &name),
-                spec,
-            ));
+        let limits = document.value().pointer("/spec/rateLimit").is_some();
+        let kept = self.kept_part(index, document);
+        let has_kept = kept.is_some();
+        if limits && self.partial && self.is_for_decided(index) {
+            let message = "limits of the Gateway would be counted twice for the routes that the \
+                           filters decide: give these a policy of their own";
+            self.report.ignore(
+                document,
+                "spec.rateLimit",
+                Severity::Error,
+                message.to_owned(),
+            );
         }
-        if objects.is_empty() {
-            let fields: Vec<&str> = settings.keys().map(String::as_str).collect();
+        objects.extend(kept);
+        for grpc in [false, true] {
+            let targets = self.targets.remove(&(index, grpc)).unwrap_or_default();
+            if targets.is_empty() {
+                continue;
+            }
+            let mut spec = without(
+                document,
+                &["targetRef", "targetRefs", "targetSelectors", "rateLimit"],
+            );
+            spec.insert("targetRefs".to_owned(), targets.into());
+            let mut name = document.name().to_owned();
+            if has_kept {
+                name += "-dispatch";
+            }
+            if grpc {
+                spec.insert("useClientProtocol".to_owned(), true.into());
+                name += "-grpc";
+            }
+            objects.push(traffic_policy(document, &name, spec));
+        }
+        if objects.is_empty() && !settings(Some(document)).is_empty() {
+            let fields: Vec<String> = settings(Some(document)).keys().cloned().collect();
             let message = format!("not carried over: {}", fields.join(", "));
             self.report
                 .ignore(document, "spec", Severity::Error, message);
         }
         objects
     }
+
+    /// Whether a policy that is not for single routes is in force for some that the filters decide.
+    fn is_for_decided(&self, index: usize) -> bool {
+        let mut scopes = self.traffic.iter().filter(|(_, policy)| **policy == index);
+        scopes.any(|(scope, _)| !scope.is_route())
+    }
+
+    /// The policy for Gateways, listeners, and routes that the filters do not decide.
+    fn kept_part(&self, index: usize, document: &Document) -> Option<WrittenObject> {
+        let limits: &[&str] = match self.partial {
+            true => &[],
+            false => &["rateLimit"],
+        };
+        let mut spec = without(document, limits);
+        let fields = spec
+            .keys()
+            .filter(|field| !TARGETS.contains(&field.as_str()));
+        if fields
+            .filter(|field| *field != "mergeType")
+            .next()
+            .is_none()
+        {
+            return None;
+        }
+        let scopes = self.traffic.iter().filter(|(_, policy)| **policy == index);
+        let scopes: Vec<&Scope> = scopes.map(|(scope, _)| scope).collect();
+        if scopes.iter().any(|scope| self.decided.has(scope)) {
+            for field in TARGETS {
+                spec.remove(field);
+            }
+            let mut kept = scopes.iter().filter(|scope| !self.decided.has(scope));
+            let mut targets: Vec<Value> = kept
+                .by_ref()
+                .filter(|scope| scope.namespace() == document.namespace())
+                .map(|scope| target_ref(scope.kind(), scope.name(), scope.section()))
+                .collect();
+            targets.sort_by_key(Value::to_string);
+            if targets.is_empty() {
+                return None;
+            }
+            spec.insert("targetRefs".to_owned(), targets.into());
+        }
+        Some(traffic_policy(document, document.name(), spec))
+    }
+}
+
+/// The fields that name targets.
+const TARGETS: [&str; 3] = ["targetRef", "targetRefs", "targetSelectors"];
+
+fn without(document: &Document, fields: &[&str]) -> Map<String, Value> {
+    let spec = document.value().get("spec").and_then(Value::as_object);
+    let mut spec = spec.cloned().unwrap_or_default();
+    for field in fields {
+        spec.remove(*field);
+    }
+    spec
+}
+
+fn traffic_policy(document: &Document, name: &str, spec: Map<String, Value>) -> WrittenObject {
+    WrittenObject::new(
+        "policies.yaml".to_owned(),
+        "What Envoy does of this policy; its limits are in the rate-limit filter.",
+        (envoy_gateway(), "BackendTrafficPolicy"),
+        (document.namespace(), name),
+        spec.into(),
+    )
 }
 
 /// What a policy has Envoy do.
@@ -203,42 +280,6 @@ fn settings(document: Option<&Document>) -> Map<String, Value> {
     let mut spec = spec.unwrap_or_default();
     spec.retain(|field, _| !NOT_SETTINGS.contains(&field.as_str()));
     spec
-}
-
-/// The references of a policy of any kind: where each stands, the kind and the name.
-pub(super) fn raw_targets(document: &Document) -> Vec<(String, String, String)> {
-    let spec = document.value().get("spec");
-    let one = spec.and_then(|spec| spec.get("targetRef"));
-    let one = one.map(|one| ("spec.targetRef".to_owned(), one));
-    let many = spec.and_then(|spec| spec.get("targetRefs")?.as_array());
-    let many = many.into_iter().flatten().enumerate();
-    let many = many.map(|(index, one)| (format!("spec.targetRefs[{index}]"), one));
-    let text = |one: &Value, field: &str| one.get(field)?.as_str().map(str::to_owned);
-    let targets = one.into_iter().chain(many);
-    targets
-        .filter_map(|(path, one)| Some((path, text(one, "kind")?, text(one, "name")?)))
-        .collect()
-}
-
-/// The targets that stay: Gateways and ListenerSets.
-fn kept_targets(document: &Document) -> Vec<Value> {
-    let spec = document.value().get("spec");
-    let one = spec.and_then(|spec| spec.get("targetRef"));
-    let many = spec.and_then(|spec| spec.get("targetRefs")?.as_array());
-    let all = one.into_iter().chain(many.into_iter().flatten());
-    all.filter(|one| is_kept(one)).cloned().collect()
-}
-
-fn kept_selectors(document: &Document) -> Vec<Value> {
-    let spec = document.value().get("spec");
-    let all = spec.and_then(|spec| spec.get("targetSelectors")?.as_array());
-    let all = all.into_iter().flatten();
-    all.filter(|one| is_kept(one)).cloned().collect()
-}
-
-fn is_kept(target: &Value) -> bool {
-    let kind = target.get("kind").and_then(Value::as_str);
-    !matches!(kind, Some("HTTPRoute" | "GRPCRoute"))
 }
 
 pub(super) fn target_ref(kind: &str, name: &str, section: Option<&str>) -> Value {

@@ -24,6 +24,8 @@ pub(crate) enum ObjectKind {
     BackendTrafficPolicy,
     ClientTrafficPolicy,
     EnvoyExtensionPolicy,
+    /// Not checked but for its targets.
+    SecurityPolicy,
     Ingress,
     Service,
     ConfigMap,
@@ -70,12 +72,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ),
     (
         ENVOY_GATEWAY,
-        &[
-            "Backend",
-            "EnvoyPatchPolicy",
-            "EnvoyProxy",
-            "SecurityPolicy",
-        ],
+        &["Backend", "EnvoyPatchPolicy", "EnvoyProxy"],
     ),
 ];
 
@@ -91,6 +88,7 @@ pub(super) fn classify(group: &str, kind: &str) -> ObjectKind {
         (ENVOY_GATEWAY, "BackendTrafficPolicy") => ObjectKind::BackendTrafficPolicy,
         (ENVOY_GATEWAY, "ClientTrafficPolicy") => ObjectKind::ClientTrafficPolicy,
         (ENVOY_GATEWAY, "EnvoyExtensionPolicy") => ObjectKind::EnvoyExtensionPolicy,
+        (ENVOY_GATEWAY, "SecurityPolicy") => ObjectKind::SecurityPolicy,
         ("networking.k8s.io", "Ingress") => ObjectKind::Ingress,
         ("", "Service") => ObjectKind::Service,
         ("", "ConfigMap") => ObjectKind::ConfigMap,
@@ -133,7 +131,7 @@ pub(super) fn check(document: &Document) -> Vec<Problem> {
         ObjectKind::Service => typed::check::<Service>(document),
         ObjectKind::ConfigMap => typed::check::<ConfigMap>(document),
         ObjectKind::Namespace => typed::check::<Namespace>(document),
-        ObjectKind::Kept | ObjectKind::Unknown => Vec::new(),
+        ObjectKind::SecurityPolicy | ObjectKind::Kept | ObjectKind::Unknown => Vec::new(),
     };
     if problems.is_empty() {
         problems = validate::check(document, kind);
@@ -158,6 +156,6 @@ fn versions(kind: ObjectKind) -> &'static [&'static str] {
         | ObjectKind::Service
         | ObjectKind::ConfigMap
         | ObjectKind::Namespace => &["v1"],
-        ObjectKind::Kept | ObjectKind::Unknown => &[],
+        ObjectKind::SecurityPolicy | ObjectKind::Kept | ObjectKind::Unknown => &[],
     }
 }

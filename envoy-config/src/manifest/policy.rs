@@ -190,6 +190,10 @@ impl ClientSettings {
     }
 }
 
+/// SecurityPolicy, whose settings are all Envoy's own.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct SecuritySettings {}
+
 /// The fields that are read here; all others are Envoy's own.
 const READ: [&str; 8] = [
     "targetRef",

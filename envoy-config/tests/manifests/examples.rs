@@ -23,6 +23,10 @@ fn the_shop_is_served_whole() {
         panic!("{} Gateways", bundle.gateways.len());
     };
     assert!(shop.rate_limit.is_some() && shop.canary.is_some());
-    let native: Vec<_> = shop.native.iter().flat_map(|rule| &rule.features).collect();
-    assert_eq!(native, [&"RequestMirror", &"retry", &"timeouts"]);
+    let native: Vec<_> = shop
+        .rules
+        .iter()
+        .flat_map(|rule| rule.native.features())
+        .collect();
+    assert_eq!(native, ["RequestMirror", "retry", "timeouts"]);
 }

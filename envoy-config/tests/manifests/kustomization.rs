@@ -403,3 +403,29 @@ fn a_folder_is_compared_and_replaced_and_keeps_what_others_wrote() {
     assert!(!folder.path().join("infra-gw/dispatch.yaml").exists());
     assert_eq!(std::fs::read_to_string(notes).unwrap(), "mine: true\n");
 }
+
+#[test]
+fn a_route_stays_for_the_parents_that_are_not_among_the_manifests() {
+    let spec = "{parentRefs: [{name: gw}, {name: elsewhere}], rules: [{backendRefs: [{name: web, port: 8080}]}]}";
+    let written = written(&[OPEN, &http_route("r", spec)]);
+    let kept = object(&written, "HTTPRoute", "r");
+    assert_eq!(kept["spec"]["parentRefs"], json!([{"name": "elsewhere"}]));
+}
+
+#[test]
+fn a_name_that_is_taken_is_told_with_its_line() {
+    let route = http_route(
+        "r",
+        "{parentRefs: [{name: gw}], rules: [{backendRefs: [{name: web, port: 8080}]}]}",
+    );
+    let taken = "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: HTTPRouteFilter\n\
+                 metadata: {name: gw-host, namespace: infra}\nspec: {directResponse: {statusCode: 404}}\n---\n";
+    let written = written(&[OPEN, &route, taken]);
+    assert_eq!(
+        reported(&written),
+        [
+            "m.yaml:22: HTTPRouteFilter infra/gw-host: HTTPRouteFilter infra/gw-host is an object of the \
+          bundle: two cannot have this name"
+        ]
+    );
+}

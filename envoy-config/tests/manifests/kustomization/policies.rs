@@ -36,12 +36,15 @@ fn a_policy_of_a_route_goes_to_its_dispatch_without_its_limits() {
     let policy = &object(&written, "BackendTrafficPolicy", "b")["spec"];
     assert_eq!(policy["circuitBreaker"], json!({"maxConnections": 3}));
     assert_eq!(policy.get("rateLimit"), None);
-    assert_eq!(policy["targetRefs"][0]["name"], "gw-dispatch-r");
+    assert_eq!(policy["targetRefs"][0]["name"], "gw-dispatch-of-r");
     let headers = |name: &str| {
         let dispatches = dispatches(object(&written, "HTTPRoute", name));
         dispatches[0].0.as_array().unwrap().len()
     };
-    assert_eq!((headers("gw-dispatch-r"), headers("gw-dispatch")), (2, 1));
+    assert_eq!(
+        (headers("gw-dispatch-of-r"), headers("gw-dispatch")),
+        (2, 1)
+    );
     let filters = &object(&written, "EnvoyExtensionPolicy", "gw-filters")["spec"]["wasm"];
     assert_eq!(filters[1]["name"], "rate-limit");
 }
@@ -62,9 +65,9 @@ fn a_policy_of_a_rule_goes_to_what_dispatches_for_that_rule() {
     assert_eq!(
         policy["targetRefs"],
         json!([{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute",
-                "name": "gw-dispatch-r", "sectionName": "two"}])
+                "name": "gw-dispatch-of-r", "sectionName": "two"}])
     );
-    let names: Vec<_> = object(&written, "HTTPRoute", "gw-dispatch-r")["spec"]["rules"]
+    let names: Vec<_> = object(&written, "HTTPRoute", "gw-dispatch-of-r")["spec"]["rules"]
         .as_array()
         .unwrap()
         .iter()
@@ -86,7 +89,7 @@ fn a_policy_of_a_grpc_route_keeps_the_clients_protocol() {
     ]);
     let policy = &object(&written, "BackendTrafficPolicy", "b-grpc")["spec"];
     assert_eq!(policy["useClientProtocol"], true);
-    assert_eq!(policy["targetRefs"][0]["name"], "gw-dispatch-grpc-g");
+    assert_eq!(policy["targetRefs"][0]["name"], "gw-dispatch-grpc-of-g");
 }
 
 #[test]
@@ -163,11 +166,11 @@ fn what_would_no_longer_be_in_force_is_refused_with_its_line() {
     assert_eq!(
         reported(&written),
         [
-            "m.yaml:23: EnvoyExtensionPolicy infra/e: Accepted=False TargetNotFound: HTTPRoute r is \
-             decided in the filters, where the other extensions of this policy do not reach: let it \
-             target the Gateway",
-            "m.yaml:28: SecurityPolicy infra/s: Accepted=False TargetNotFound: HTTPRoute r is decided \
-             in the filters, where this policy does not reach: let it target the Gateway",
+            "m.yaml:23: EnvoyExtensionPolicy infra/e: Accepted=False TargetNotFound: HTTPRoute infra/r: \
+             the other extensions of this policy do not reach what the filters decide; part it in two, \
+             one for the Gateway",
+            "m.yaml:28: SecurityPolicy infra/s: Accepted=False TargetNotFound: HTTPRoute infra/r is \
+             decided in the filters, where this policy does not reach: let it target the Gateway",
         ]
     );
 }
@@ -189,4 +192,67 @@ fn listeners_that_share_a_port_by_server_name_answer_421() {
     };
     assert_eq!(domains(0), (json!("infra/gw/any"), json!(["a.example"])));
     assert_eq!(domains(1), (json!("infra/gw/one"), json!(["*"])));
+}
+
+#[test]
+fn a_security_policy_that_selects_routes_by_their_labels_is_refused_too() {
+    let labelled =
+        http_route("r", WEB).replace("namespace: infra}", "namespace: infra, labels: {team: a}}");
+    let spec = "{targetSelectors: [{kind: HTTPRoute, matchLabels: {team: a}}], cors: {}}";
+    let written = written(&[OPEN, &labelled, &policy("SecurityPolicy", "s", spec)]);
+    let [line] = reported(&written).try_into().unwrap();
+    assert!(
+        line.starts_with("m.yaml:23: SecurityPolicy infra/s: Accepted=False TargetNotFound: HTTPRoute infra/r is decided"),
+        "{line}"
+    );
+}
+
+#[test]
+fn native_routes_keep_their_policies_where_others_are_chosen() {
+    let chosen = WEB.replace("rules:", "hostnames: [a.example], rules:");
+    let limit = |to: &str| {
+        format!(
+            "{{{to}, rateLimit: {{local: {{rules: [{{limit: {{requests: 1, unit: Hour}}}}]}}}}}}"
+        )
+    };
+    let texts = [
+        OPEN.to_owned(),
+        http_route("chosen", &chosen),
+        http_route("native", WEB),
+        policy(
+            "BackendTrafficPolicy",
+            "a",
+            &limit(&to("HTTPRoute", "chosen")),
+        ),
+        policy(
+            "BackendTrafficPolicy",
+            "b",
+            &limit(&to("HTTPRoute", "native")),
+        ),
+        policy(
+            "SecurityPolicy",
+            "s",
+            &format!("{{{}, cors: {{}}}}", to("HTTPRoute", "native")),
+        ),
+    ];
+    let options = gateway_bundle::KustomizeOptions {
+        routes: ["infra/chosen".to_owned()].into(),
+        ..gateway_bundle::KustomizeOptions::default()
+    };
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let written = super::written_as(&texts, &options);
+    assert_eq!(reported(&written), [""; 0]);
+    let kept = &object(&written, "BackendTrafficPolicy", "b")["spec"];
+    assert!(kept["rateLimit"].is_object());
+    assert!(!super::names(&written).contains(&"BackendTrafficPolicy infra/a".to_owned()));
+
+    let of_gateway = policy("BackendTrafficPolicy", "g", &limit(&to("Gateway", "gw")));
+    let texts: Vec<&str> = texts.into_iter().chain([of_gateway.as_str()]).collect();
+    let [line] = reported(&super::written_as(&texts, &options))
+        .try_into()
+        .unwrap();
+    assert!(
+        line.contains("limits of the Gateway would be counted twice"),
+        "{line}"
+    );
 }

@@ -27,13 +27,13 @@ const KINDS: &[&str] = &[
 
 const CLASS: &str = "envoy-gateway";
 
-/// Secrets that manifests leave to whoever applies them.
-const LEFT_OUT: &[(&str, &str)] = &[
+/// Secrets that manifests leave to whoever applies them: namespace, name, and what host they are for.
+const LEFT_OUT: &[(&str, &str, &str)] = &[
     // envoy-config/examples/shop
-    ("default", "shop-example-com"),
+    ("default", "shop-example-com", "*.example.com"),
     // tests/scenarios/https-listeners
-    ("default", "any"),
-    ("default", "app"),
+    ("default", "any-host", "localhost"),
+    ("default", "example-com", "*.example.com"),
 ];
 
 /// The objects of manifests, and the GatewayClass that there has to be exactly once. Policies with
@@ -51,11 +51,10 @@ pub(crate) fn translatable(manifests: &Manifests) -> Vec<Value> {
     });
     objects.extend(kept.map(object));
     let secrets: BTreeSet<_> = manifests.documents().flat_map(secrets).collect();
-    let secrets = secrets.iter().filter(|secret| {
-        let (namespace, name) = (secret.0.as_str(), secret.1.as_str());
-        LEFT_OUT.contains(&(namespace, name))
+    let left_out = LEFT_OUT.iter().filter(|(namespace, name, _)| {
+        secrets.contains(&((*namespace).to_owned(), (*name).to_owned()))
     });
-    objects.extend(secrets.map(|(namespace, name)| certificate(namespace, name)));
+    objects.extend(left_out.map(|secret| certificate(*secret)));
     objects
 }
 
@@ -94,8 +93,8 @@ fn object(document: &Document) -> Value {
     value
 }
 
-fn certificate(namespace: &str, name: &str) -> Value {
-    let signed = rcgen::generate_simple_self_signed(["*.example.com".to_owned()]).unwrap();
+fn certificate((namespace, name, host): (&str, &str, &str)) -> Value {
+    let signed = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
