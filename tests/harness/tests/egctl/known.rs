@@ -97,10 +97,14 @@ const KNOWN: &[(&str, &[(By, &str)])] = &[
     (
         "tests/scenarios/https-listeners",
         &[
-            // Listeners that share a certificate, which the scenario is about.
+            // Hosts that several listeners could serve, which the scenario is about.
             (
                 EnvoyGateway,
                 "Gateway default/example: OverlappingTLSConfig=True OverlappingCertificates",
+            ),
+            (
+                EnvoyGateway,
+                "Gateway default/example: OverlappingTLSConfig=True OverlappingHostnames",
             ),
         ],
     ),
@@ -111,6 +115,10 @@ const KNOWN: &[(&str, &[(By, &str)])] = &[
             (
                 EnvoyGateway,
                 "Gateway default/example: OverlappingTLSConfig=True OverlappingCertificates",
+            ),
+            (
+                EnvoyGateway,
+                "Gateway default/example: OverlappingTLSConfig=True OverlappingHostnames",
             ),
         ],
     ),
