@@ -95,6 +95,34 @@ const KNOWN: &[(&str, &[(By, &str)])] = &[
         )],
     ),
     (
+        "tests/scenarios/https-listeners",
+        &[
+            // Hosts that several listeners could serve, which the scenario is about.
+            (
+                EnvoyGateway,
+                "Gateway default/example: OverlappingTLSConfig=True OverlappingCertificates",
+            ),
+            (
+                EnvoyGateway,
+                "Gateway default/example: OverlappingTLSConfig=True OverlappingHostnames",
+            ),
+        ],
+    ),
+    (
+        "the bundle of tests/scenarios/https-listeners",
+        &[
+            // As above.
+            (
+                EnvoyGateway,
+                "Gateway default/example: OverlappingTLSConfig=True OverlappingCertificates",
+            ),
+            (
+                EnvoyGateway,
+                "Gateway default/example: OverlappingTLSConfig=True OverlappingHostnames",
+            ),
+        ],
+    ),
+    (
         "tests/scenarios/priority",
         &[
             // Equal matches, which the scenario is about. For Envoy Gateway that is worth a remark.

@@ -1,5 +1,7 @@
 //! Objects as egctl can translate them: it reads files, and what a cluster adds is not in them.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gateway_bundle::{Document, Manifests};
@@ -25,11 +27,13 @@ const KINDS: &[&str] = &[
 
 const CLASS: &str = "envoy-gateway";
 
-/// Secrets that manifests leave to whoever applies them.
-const LEFT_OUT: &[(&str, &str)] = &[
-    ("default", "any-host"),
-    ("default", "example-com"),
-    ("default", "shop-example-com"),
+/// Secrets that manifests leave to whoever applies them: namespace, name, and what host they are for.
+const LEFT_OUT: &[(&str, &str, &str)] = &[
+    // envoy-config/examples/shop
+    ("default", "shop-example-com", "*.example.com"),
+    // tests/scenarios/https-listeners
+    ("default", "any-host", "localhost"),
+    ("default", "example-com", "*.example.com"),
 ];
 
 /// The objects of manifests, and the GatewayClass that there has to be exactly once. Policies with
@@ -46,20 +50,26 @@ pub(crate) fn translatable(manifests: &Manifests) -> Vec<Value> {
         KINDS.contains(&document.kind()) && document.value().pointer("/spec/wasm").is_none()
     });
     objects.extend(kept.map(object));
-    for (namespace, name) in LEFT_OUT {
-        let refers = |document: &Document| {
-            let listeners = &document.value()["spec"]["listeners"];
-            document.kind() == "Gateway"
-                && document.namespace() == *namespace
-                && listeners
-                    .to_string()
-                    .contains(&format!(r#""name":"{name}""#))
-        };
-        if manifests.documents().any(refers) {
-            objects.push(certificate(namespace, name));
-        }
-    }
+    let secrets: BTreeSet<_> = manifests.documents().flat_map(secrets).collect();
+    let left_out = LEFT_OUT.iter().filter(|(namespace, name, _)| {
+        secrets.contains(&((*namespace).to_owned(), (*name).to_owned()))
+    });
+    objects.extend(left_out.map(|secret| certificate(*secret)));
     objects
+}
+
+/// Namespace and name of the Secrets that a Gateway refers to.
+fn secrets(document: &Document) -> Vec<(String, String)> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let listeners = list(&document.value()["spec"]["listeners"]).into_iter();
+    let references = listeners.flat_map(|listener| list(&listener["tls"]["certificateRefs"]));
+    let name = |reference: Value| {
+        let namespace = reference["namespace"]
+            .as_str()
+            .unwrap_or(document.namespace());
+        Some((namespace.to_owned(), reference["name"].as_str()?.to_owned()))
+    };
+    references.filter_map(name).collect()
 }
 
 /// As an API server stores it.
@@ -83,8 +93,8 @@ fn object(document: &Document) -> Value {
     value
 }
 
-fn certificate(namespace: &str, name: &str) -> Value {
-    let signed = rcgen::generate_simple_self_signed(["*.example.com".to_owned()]).unwrap();
+fn certificate((namespace, name, host): (&str, &str, &str)) -> Value {
+    let signed = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
