@@ -11,12 +11,13 @@ use gateway_filter_sdk::route::spec::{
 use super::event::ListenerFact;
 
 /// As many as are read at a glance.
-const ENOUGH: usize = 6;
+const ENOUGH: usize = 8;
 
-/// A `curl` for the first rules of a Gateway, one for each host and path.
+/// A `curl` for the rules of a Gateway, one for each listener, host and path: the first of every route, then
+/// the second, until there are enough.
 pub(super) fn examples(gateway: &GatewayBundle, listeners: &[ListenerFact]) -> Vec<String> {
     let mut seen = Vec::new();
-    let mut examples = Vec::new();
+    let mut examples: Vec<(usize, String)> = Vec::new();
     let infos = || gateway.listeners.iter().zip(listeners);
     for route in &gateway.route_match.routes {
         let attached = |name: &String| {
@@ -37,18 +38,18 @@ pub(super) fn examples(gateway: &GatewayBundle, listeners: &[ListenerFact]) -> V
             tls: listener.protocol == "HTTPS",
             host,
         };
-        for one in route.spec.rules.iter().flat_map(matches) {
-            let Some(sent) = sent(route.kind, &one) else {
-                continue;
-            };
-            let key = (to.host.clone(), sent.path.clone());
-            if !seen.contains(&key) && examples.len() < ENOUGH {
+        let all = route.spec.rules.iter().flat_map(matches);
+        for (number, sent) in all.filter_map(|one| sent(route.kind, &one)).enumerate() {
+            let key = (to.address, to.host.clone(), sent.path.clone());
+            if !seen.contains(&key) {
                 seen.push(key);
-                examples.push(command(&to, &sent));
+                examples.push((number, command(&to, &sent)));
             }
         }
     }
-    examples
+    examples.sort_by_key(|(number, _)| *number);
+    let commands = examples.into_iter().map(|(_, command)| command);
+    commands.take(ENOUGH).collect()
 }
 
 fn matches(rule: &gateway_filter_sdk::route::spec::RuleSpec) -> Vec<MatchSpec> {
@@ -298,9 +299,9 @@ spec:
             of("HTTP"),
             [
                 r"curl -i -X POST -H 'host: app.example.com' -H 'x-tier: it'\''s' http://127.0.0.1:10080/api",
-                "curl -i -H 'host: app.example.com' 'http://127.0.0.1:10080/q?a=1&b=2'",
                 "curl -i -H 'host: www.b.example.com' http://127.0.0.1:10080/",
                 r"printf '\0\0\0\0\0' | curl -i --http2-prior-knowledge --output - --data-binary @- -H 'host: www.grpc.example.com' -H 'content-type: application/grpc' -H 'te: trailers' http://127.0.0.1:10080/shop.Cart/Add",
+                "curl -i -H 'host: app.example.com' 'http://127.0.0.1:10080/q?a=1&b=2'",
             ]
         );
     }
@@ -308,7 +309,7 @@ spec:
     #[test]
     fn over_tls_the_name_is_resolved_here() {
         assert_eq!(
-            of("HTTPS")[1],
+            of("HTTPS")[3],
             "curl -i -k --resolve app.example.com:10080:127.0.0.1 \
              'https://app.example.com:10080/q?a=1&b=2'"
         );
