@@ -69,6 +69,14 @@ pub struct KeySpec {
     pub source_address: Option<bool>,
 }
 
+impl KeySpec {
+    /// The value that a request has there; none either if not exactly one place is named.
+    pub fn value(&self, head: &RequestHead, host: &dyn Properties) -> Option<Vec<u8>> {
+        let value = Key::try_from(self).ok()?.value(&Subject::new(head, host));
+        value.ok()?.map(Cow::into_owned)
+    }
+}
+
 /// Where a value is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Key {

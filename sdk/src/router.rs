@@ -9,8 +9,8 @@ mod decision;
 pub use decision::{Applied, Decision, Outcome};
 
 use crate::action::{Actions, HeaderEdit};
-use crate::route::RouteTable;
 use crate::route::host_index::HostIndex;
+use crate::route::{Entry, RouteTable};
 use crate::split::Split;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -44,10 +44,17 @@ pub struct Listener {
 
 /// What a match leads to.
 #[derive(Debug)]
-struct Matched {
+pub struct Matched {
     rule: u32,
     /// For [`ROUTE_HEADER`]: to put it together for each request would double the time of a decision.
     name: Box<str>,
+}
+
+impl Matched {
+    /// What [`ROUTE_HEADER`] says of a request that this match wins.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// One rule: what its matches share.
@@ -144,6 +151,11 @@ impl Listener {
     /// The port in the Gateway.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Every match of every route on the listener, once for each hostname, the highest rank first.
+    pub fn entries(&self) -> &[Entry<Matched>] {
+        self.table.entries()
     }
 }
 

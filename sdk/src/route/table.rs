@@ -58,7 +58,8 @@ impl<P> Entry<P> {
         }
     }
 
-    fn matches(&self, head: &RequestHead) -> bool {
+    /// Whether path and conditions match; the hostname is not looked at.
+    pub fn matches(&self, head: &RequestHead) -> bool {
         self.path.matches(head.path()) && self.conditions.hold(head)
     }
 }

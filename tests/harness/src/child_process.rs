@@ -8,7 +8,7 @@
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 /// A line means that the process is ended already; the end of the pipe, that its owner is.
@@ -44,6 +44,12 @@ impl Guarded {
     pub(crate) fn exited(&self) -> Option<ExitStatus> {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         child.try_wait().ok().flatten()
+    }
+
+    /// What it writes, if it was given a pipe; whoever asks first gets it.
+    pub(crate) fn stdout(&self) -> Option<ChildStdout> {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        child.stdout.take()
     }
 
     /// Its process id.

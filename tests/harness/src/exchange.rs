@@ -155,6 +155,33 @@ pub struct Answer {
     pub seen: Option<Seen>,
     /// Why it was decided so, line by line; shown with a failed case.
     pub why: Vec<String>,
+    /// What each filter did, in order; empty unless the host watches
+    /// ([`Options::watch`](crate::chain::Options::watch)).
+    pub passages: Vec<Passage>,
+}
+
+/// What a filter did to the headers of a request or of a response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// Plugin name.
+    pub filter: String,
+    /// Whose headers they are.
+    pub of: Direction,
+    /// As the filter found them, pseudo-headers first.
+    pub before: Headers,
+    /// As the filter left them.
+    pub after: Headers,
+    /// It answered instead of letting the message pass.
+    pub replied: bool,
+}
+
+/// One of the two directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To the backend.
+    Request,
+    /// To the client.
+    Response,
 }
 
 /// The request as a backend saw it.

@@ -9,7 +9,7 @@ pub use self::core::Core;
 
 use crate::abi::{self, Deadline, EnvoyVersion, Runtime};
 use crate::host::{Host, HostError, HostKind};
-use crate::proxy::{self, Modules, Services};
+use crate::proxy::{self, Certificates, Modules, Services};
 use crate::scenario::{GatewayRef, Scenario};
 use crate::{envoy, modules};
 use gateway_bundle::{Bundle, GatewayBundle, LoadErrors, Manifests, Problem, Severity};
@@ -188,6 +188,8 @@ impl Hosts {
         counting::apart(&mut gateway, &self.runs.of(scenario, kind));
         let proxy = proxy::proxy(manifests, &gateway, &self.modules, &self.options.services);
         let mut proxy = proxy.map_err(|error| HostError::new(&error))?;
+        let completed = Certificates::default().complete(&mut proxy);
+        completed.map_err(|error| HostError::new(&error))?;
         proxy.jwt.clone_from(&scenario.jwt);
         if !self.options.early_removal {
             for listener in &mut proxy.listeners {

@@ -7,6 +7,9 @@
 mod certificate;
 mod policy;
 mod route;
+mod self_signed;
+
+pub use self_signed::{Certificates, InvalidNames};
 
 use crate::xds::{Cluster, Listener, Proxy, ServiceCluster, Tls, UpstreamProtocol};
 use gateway_bundle::{
@@ -46,14 +49,6 @@ pub enum ProxyError {
     /// A route that is not of a bundle.
     #[error("{0}: only what a bundle writes is translated")]
     NotOfABundle(String),
-    /// A certificate that cannot be made.
-    #[error("no certificate for listener {listener}: {source}")]
-    Certificate {
-        /// The listener's name.
-        listener: String,
-        /// Why.
-        source: rcgen::Error,
-    },
 }
 
 /// The proxy for one Gateway, out of the objects that [`kustomize`] writes for it.
@@ -100,7 +95,7 @@ fn translate(
     let mut listeners: Vec<Listener> = Vec::new();
     let mut clusters = BTreeMap::new();
     for info in &gateway.listeners {
-        let tls = tls(written, info)?;
+        let tls = tls(written, info);
         let mut hosts: Vec<_> = route::virtual_host(gateway, info, &clients, &mut clusters)?
             .into_iter()
             .collect();
@@ -128,19 +123,12 @@ fn translate(
     })
 }
 
-fn tls(written: &Manifests, listener: &ListenerInfo) -> Result<Option<Tls>, ProxyError> {
-    if !listener.tls {
-        return Ok(None);
-    }
-    let certificates = certificate::of(written, listener);
-    let certificates = certificates.map_err(|source| ProxyError::Certificate {
-        listener: listener.name.clone(),
-        source,
-    })?;
-    Ok(Some(Tls {
+/// Without a certificate if its Secrets hold none: [`Certificates`] makes one.
+fn tls(written: &Manifests, listener: &ListenerInfo) -> Option<Tls> {
+    listener.tls.then(|| Tls {
         server_names: listener.hostname.iter().cloned().collect(),
-        certificates,
-    }))
+        certificates: certificate::of(written, listener),
+    })
 }
 
 /// The service that counts the Gateway's limits, if it has any that are counted outside.

@@ -176,7 +176,7 @@ pub struct Mirror {
 }
 
 /// A Service with an echo backend behind it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
     /// Unique.
     pub name: String,

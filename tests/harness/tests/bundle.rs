@@ -123,7 +123,8 @@ fn what_is_not_carried_over_writes_nothing_unless_forced() {
     let output = bundle(folder.path(), &["m.yaml", "-o", "out"]);
     assert_eq!(output.status.code(), Some(1));
     let told = text(&output.stderr);
-    let line = "m.yaml:26: SecurityPolicy infra/s: Accepted=False TargetNotFound: HTTPRoute r is";
+    let line =
+        "m.yaml:24: SecurityPolicy infra/s: Accepted=False TargetNotFound: HTTPRoute infra/r is";
     assert!(told.contains(line), "{told}");
     assert!(!folder.path().join("out").exists());
     let output = bundle(folder.path(), &["m.yaml", "-o", "out", "--force"]);

@@ -1,6 +1,6 @@
 //! What all workers of one Envoy process share: shared data, queues, stats, time and clusters.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -44,6 +44,11 @@ impl Process {
     /// A value of shared data and its CAS number.
     pub fn shared_value(&self, vm_id: &str, key: &[u8]) -> Option<(Vec<u8>, u32)> {
         self.shared_data().get(vm_id, key)
+    }
+
+    /// All values of shared data that VMs of that id see, each with its CAS number.
+    pub fn shared_values(&self, vm_id: &str) -> BTreeMap<Vec<u8>, (Vec<u8>, u32)> {
+        self.shared_data().all(vm_id)
     }
 
     /// How much shared data is held: its keys, and the bytes of keys and values together.

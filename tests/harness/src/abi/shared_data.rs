@@ -1,6 +1,6 @@
 //! Shared data and its compare-and-swap rules (proxy-wasm-cpp-host `src/shared_data.cc`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::status::Status;
 
@@ -16,6 +16,13 @@ pub(crate) struct SharedData {
 impl SharedData {
     pub(crate) fn get(&self, vm_id: &str, key: &[u8]) -> Option<(Vec<u8>, u32)> {
         self.by_vm.get(vm_id)?.get(key).cloned()
+    }
+
+    pub(crate) fn all(&self, vm_id: &str) -> BTreeMap<Vec<u8>, (Vec<u8>, u32)> {
+        let values = self.by_vm.get(vm_id).into_iter().flatten();
+        values
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 
     /// Keys, and bytes of keys and values.

@@ -10,6 +10,7 @@ use super::echo::EMPTY_GRPC_MESSAGE;
 use super::envoy::Admission;
 use super::local_reply::plain;
 use super::path::{Normalized, normalize};
+use super::router::Router;
 
 /// `max_headers_count`, the Host counted.
 const HEADERS_MAX: usize = 100;
@@ -45,18 +46,22 @@ pub(crate) struct Incoming {
     pub(crate) refused: Option<LocalReply>,
 }
 
-/// Takes a request in. `trusted_hops` is the listener's, `connection` numbers the connections,
-/// `request_id` is fresh.
+/// Takes a request in at a listener. `connection` numbers the connections, `request_id` is fresh.
 pub(crate) fn accept(
     exchange: &Exchange,
     admission: Admission,
-    trusted_hops: u32,
+    listener: &Router,
     connection: u64,
     request_id: &str,
 ) -> Incoming {
     let peer = exchange.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let body = request_body(exchange);
-    let mut headers = client_headers(exchange, body.len());
+    let Router {
+        scheme,
+        trusted_hops,
+        ..
+    } = *listener;
+    let mut headers = client_headers(exchange, scheme, body.len());
     let refused = match admission {
         Admission::Everything => None,
         Admission::Envoy => refuse(exchange, &mut headers),
@@ -67,7 +72,7 @@ pub(crate) fn accept(
     let client = client.unwrap_or(SocketAddr::new(peer, port));
     add_own(&mut headers, peer, client.ip(), request_id);
     if trusted_hops == 0 || headers.get(b"x-forwarded-proto").is_none() {
-        headers.set(b"x-forwarded-proto", b"http");
+        headers.set(b"x-forwarded-proto", scheme.as_bytes());
     }
     let mut stream = Box::new(Stream::new(headers));
     stream.info = StreamInfo {
@@ -107,12 +112,12 @@ fn pieces(exchange: &Exchange, body: Vec<u8>) -> Vec<Vec<u8>> {
 }
 
 /// Pseudo-headers, then the client's, in order.
-fn client_headers(exchange: &Exchange, body: usize) -> HeaderMap {
+fn client_headers(exchange: &Exchange, scheme: &str, body: usize) -> HeaderMap {
     let mut headers = HeaderMap::new(MapKind::Request);
     headers.add(b":authority", exchange.authority.as_bytes());
     headers.add(b":path", &exchange.path);
     headers.add(b":method", exchange.method.as_bytes());
-    headers.add(b":scheme", b"http");
+    headers.add(b":scheme", scheme.as_bytes());
     for (name, value) in &exchange.headers {
         // A second Host line of HTTP/1.1 joins the authority; HTTP/2 has no such header.
         match (name.eq_ignore_ascii_case(b"host"), &exchange.protocol) {

@@ -1,6 +1,6 @@
 //! The embedded Envoy: listeners, workers, and what they share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub struct Options {
     pub clusters: Vec<String>,
     /// Answers those calls.
     pub responder: Responder,
+    /// Answers say what each filter did to the headers ([`Answer::passages`]).
+    pub watch: bool,
 }
 
 impl Default for Options {
@@ -53,6 +55,7 @@ impl Default for Options {
             admission: Admission::default(),
             clusters: Vec::new(),
             responder: Arc::new(|_| CalloutAnswer::Unreachable),
+            watch: false,
         }
     }
 }
@@ -63,6 +66,7 @@ impl std::fmt::Debug for Options {
             .field("workers", &self.workers)
             .field("seed", &self.seed)
             .field("admission", &self.admission)
+            .field("watch", &self.watch)
             .finish_non_exhaustive()
     }
 }
@@ -132,6 +136,7 @@ pub(crate) struct Config {
     pub(crate) jwt: JwtAuthn,
     pub(crate) filters: Vec<WasmFilter>,
     pub(crate) admission: Admission,
+    pub(crate) watch: bool,
 }
 
 impl EmbeddedEnvoy {
@@ -151,17 +156,16 @@ impl EmbeddedEnvoy {
         let process = Arc::new(process);
         let router = |l| Router::new(l, runtime.envoy());
         let config = Arc::new(Config {
-            // TLS is left to the real Envoy.
             routers: proxy
                 .listeners
                 .iter()
-                .filter(|l| l.tls.is_none())
                 .map(|l| (l.port, router(l)))
                 .collect(),
             clusters,
             jwt: JwtAuthn::new(&proxy.jwt)?,
             filters: proxy.filters.clone(),
             admission: options.admission,
+            watch: options.watch,
         });
         let workers = (0..options.workers)
             .map(|number| Worker::start(runtime, &config, &process, options, number))
@@ -190,6 +194,14 @@ impl EmbeddedEnvoy {
     /// Shared data, metrics and the clock.
     pub fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// What a filter of that name keeps in shared data, each value with its CAS number.
+    pub fn shared_data(&self, filter: &str) -> BTreeMap<Vec<u8>, (Vec<u8>, u32)> {
+        let filters = self.workers.first().map(|worker| &worker.config.filters);
+        let named = filters.and_then(|all| all.iter().position(|one| one.name == filter));
+        let values = named.map(|place| self.process.shared_values(&vm_id(filter, place)));
+        values.unwrap_or_default()
     }
 
     /// Lets virtual time pass and fires every tick that falls due, in order.
@@ -281,9 +293,13 @@ fn plugin(filter: &WasmFilter, place: usize) -> Plugin {
     Plugin {
         name: filter.name.clone(),
         root_id: filter.root_id.clone(),
-        vm_id: format!("envoyextensionpolicy/{}/wasm/{place}", filter.name),
+        vm_id: vm_id(&filter.name, place),
         configuration: filter.configuration.clone().into_bytes(),
         fail_open: filter.fail_open,
         ..Plugin::default()
     }
+}
+
+fn vm_id(filter: &str, place: usize) -> String {
+    format!("envoyextensionpolicy/{filter}/wasm/{place}")
 }

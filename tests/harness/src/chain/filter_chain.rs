@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::abi::{Callout, HeaderMap, LocalReply, MapKind, Stream};
-use crate::exchange::{Answer, Exchange, Protocol, Seen};
+use crate::exchange::{Answer, Direction, Exchange, Headers, Passage, Protocol, Seen};
 use crate::xds::RouteAction;
 
 use super::connection::accept;
@@ -32,6 +32,7 @@ pub(super) struct Run<'a> {
     pub(super) failed: Vec<usize>,
     pub(super) why: Vec<String>,
     pub(super) seen: Option<Seen>,
+    pub(super) passages: Vec<Passage>,
 }
 
 pub(super) fn run(worker: &mut Worker, exchange: &Exchange) -> Result<Answer, Error> {
@@ -40,13 +41,7 @@ pub(super) fn run(worker: &mut Worker, exchange: &Exchange) -> Result<Answer, Er
     let router = router.ok_or(Error::NoListener(exchange.port))?;
     worker.connections += 1;
     let id = request_id(&mut worker.random);
-    let mut incoming = accept(
-        exchange,
-        config.admission,
-        router.trusted_hops,
-        worker.connections,
-        &id,
-    );
+    let mut incoming = accept(exchange, config.admission, router, worker.connections, &id);
     for name in &router.removed_request_headers {
         let name = name.to_ascii_lowercase();
         incoming.stream.request_headers.remove(name.as_bytes());
@@ -64,6 +59,7 @@ pub(super) fn run(worker: &mut Worker, exchange: &Exchange) -> Result<Answer, Er
         failed: Vec::new(),
         why: Vec::new(),
         seen: None,
+        passages: Vec::new(),
     };
     run.drain_queues();
     let body = run.both_ways(incoming.refused, incoming.chunks);
@@ -137,14 +133,48 @@ impl<'a> Run<'a> {
     fn request_headers(&mut self, end_of_stream: bool) -> Result<Option<LocalReply>, Error> {
         for filter in 0..self.contexts.len() {
             let context = self.create(filter);
+            let before = self.watched(Direction::Request);
             let verdict = self.call(filter, |vm, stream| {
                 vm.on_request_headers(context, stream, end_of_stream)
             });
-            if let Step::Reply(reply) = self.settle(filter, Way::Request, verdict)? {
+            let step = self.settle(filter, Way::Request, verdict)?;
+            self.passed(filter, Direction::Request, before, &step);
+            if let Step::Reply(reply) = step {
                 return Ok(Some(reply));
             }
         }
         Ok(None)
+    }
+
+    /// The headers as they are now, if anybody watches.
+    pub(super) fn watched(&self, of: Direction) -> Option<Headers> {
+        let headers = match of {
+            Direction::Request => &self.stream.request_headers,
+            Direction::Response => &self.stream.response_headers,
+        };
+        let owned = |(name, value): (&[u8], &[u8])| (name.to_vec(), value.to_vec());
+        self.config
+            .watch
+            .then(|| headers.iter().map(owned).collect())
+    }
+
+    /// Keeps what a filter did to headers that were `before` it, if anybody watches.
+    pub(super) fn passed(
+        &mut self,
+        filter: usize,
+        of: Direction,
+        before: Option<Headers>,
+        step: &Step,
+    ) {
+        if let Some((before, after)) = before.zip(self.watched(of)) {
+            self.passages.push(Passage {
+                filter: self.name(filter).to_owned(),
+                of,
+                before,
+                after,
+                replied: matches!(step, Step::Reply(_)),
+            });
+        }
     }
 
     /// The cluster that the route forwards to, or what is answered instead.
@@ -160,6 +190,7 @@ impl<'a> Run<'a> {
         if let Some(name) = rewrite
             && let Some(host) = headers.get(name.as_bytes()).map(<[u8]>::to_vec)
         {
+            append_forwarded_host(headers);
             headers.set(b":authority", &host);
         }
         match unsendable(headers) {
@@ -229,8 +260,27 @@ impl<'a> Run<'a> {
             messages: Vec::new(),
             seen: self.seen,
             why: self.why,
+            passages: self.passages,
         }
     }
+}
+
+/// `append_x_forwarded_host`: the host before it is rewritten, unless it is the last one there
+/// (`Utility::updateAuthority` in `source/common/http/utility.cc`).
+fn append_forwarded_host(headers: &mut HeaderMap) {
+    let host = headers.get(b":authority").unwrap_or_default().to_vec();
+    let present = headers.joined(b"x-forwarded-host");
+    let value = match present.as_deref() {
+        None | Some(b"") => host,
+        Some(present) => {
+            let mut hosts = present.split(|byte| *byte == b',');
+            if hosts.next_back() == Some(&host) {
+                return;
+            }
+            [present, b",", &host].concat()
+        }
+    };
+    headers.set(b"x-forwarded-host", &value);
 }
 
 /// What makes the router refuse request headers that filters left behind.

@@ -1,6 +1,7 @@
 //! A response back through the filters, bodies and trailers of either direction, and the end.
 
 use crate::abi::{Flow, LocalReply};
+use crate::exchange::Direction;
 
 use super::envoy::Error;
 use super::filter_chain::Run;
@@ -22,10 +23,13 @@ impl Run<'_> {
         let mut chunks = self.show(response);
         let end_of_stream = chunks.is_empty() && self.stream.response_trailers.is_none();
         for (filter, context) in filters.iter().copied() {
+            let before = self.watched(Direction::Response);
             let verdict = self.call(filter, |vm, stream| {
                 vm.on_response_headers(context, stream, end_of_stream)
             });
-            if let Step::Reply(reply) = self.settle(filter, Way::Response, verdict)? {
+            let step = self.settle(filter, Way::Response, verdict)?;
+            self.passed(filter, Direction::Response, before, &step);
+            if let Step::Reply(reply) = step {
                 // Sent directly: no filter sees this one.
                 let direct = self.local(&reply);
                 return Ok(Some(self.show(direct).concat()));

@@ -19,6 +19,8 @@ pub(crate) struct Router {
     pub(crate) trusted_hops: u32,
     /// [`Listener::removed_request_headers`].
     pub(crate) removed_request_headers: Vec<String>,
+    /// `https` where TLS is terminated.
+    pub(crate) scheme: &'static str,
 }
 
 /// The route that a request matched.
@@ -52,6 +54,7 @@ impl Router {
             lines_alone: envoy.matches_header_lines_alone(),
             trusted_hops: listener.trusted_hops,
             removed_request_headers: listener.removed_request_headers.clone(),
+            scheme: listener.tls.as_ref().map_or("http", |_| "https"),
         };
         for (place, host) in listener.virtual_hosts.iter().enumerate() {
             for domain in &host.domains {

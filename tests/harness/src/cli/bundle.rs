@@ -10,7 +10,7 @@ use gateway_bundle::{
 use miette::{IntoDiagnostic, Result, miette};
 use similar::TextDiff;
 
-use super::manifests;
+use gwf::manifest_files;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -84,7 +84,8 @@ fn service(text: &str) -> Result<ServiceName, String> {
 impl BundleCommand {
     /// Whether all was carried over; with `--diff`, whether nothing differs.
     pub(super) fn run(&self) -> Result<bool> {
-        let manifests = manifests::read(&self.paths, self.gateway.as_ref())?;
+        let (manifests, remarks) = manifest_files::read(&self.paths, self.gateway.as_ref())?;
+        anstream::eprint!("{remarks}");
         let bundle = bundle(&manifests);
         for route in &self.route {
             let is_there = |rule: &gateway_bundle::ServedRule| {

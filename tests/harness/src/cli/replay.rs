@@ -75,7 +75,7 @@ pub(super) struct Replay {
     cluster: Vec<(String, SocketAddr)>,
 }
 
-fn service(text: &str) -> Result<(String, SocketAddr), String> {
+pub(super) fn service(text: &str) -> Result<(String, SocketAddr), String> {
     let (name, address) = text.split_once('=').ok_or("no `=` in it")?;
     let address = address
         .parse()
@@ -177,7 +177,7 @@ impl Replay {
 }
 
 /// One mistake speaks for itself.
-fn unusable(mut errors: LoadErrors) -> Report {
+pub(super) fn unusable(mut errors: LoadErrors) -> Report {
     match (errors.problems.pop(), errors.problems.is_empty()) {
         (Some(only), true) => only.into(),
         (last, _) => {

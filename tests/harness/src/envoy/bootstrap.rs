@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-pub(super) use self::listener::listener_name;
+pub(crate) use self::listener::listener_name;
 use crate::xds::Proxy;
 
 /// The bootstrap of `proxy`. `backends` gives the address of each cluster by its name; a cluster

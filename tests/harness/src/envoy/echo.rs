@@ -25,7 +25,7 @@ use http_body_util::combinators::WithTrailers;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 
-pub(super) use self::connection::start;
+pub(crate) use self::connection::start;
 pub(super) use self::journal::Journal;
 use self::report::Report;
 pub(super) use self::report::{grpc_frame, seen, seen_in_headers};
@@ -48,7 +48,7 @@ type Body = WithTrailers<Full<Bytes>, Ready<Option<Result<HeaderMap, Infallible>
 
 /// What the backends of one Envoy share.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     pub(super) journal: Journal,
     attempts: Attempts,
 }

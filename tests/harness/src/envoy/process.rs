@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -20,9 +20,17 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// A running Envoy.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Guarded,
     folder: TempDir,
+}
+
+/// A folder for an Envoy, which is removed with it.
+pub(crate) fn folder() -> Result<TempDir, EnvoyError> {
+    tempfile::Builder::new()
+        .prefix("gwf-envoy-")
+        .tempdir()
+        .map_err(EnvoyError::io("cannot make a folder for envoy"))
 }
 
 impl Process {
@@ -32,10 +40,18 @@ impl Process {
         bootstrap: &Value,
         options: &Options,
     ) -> Result<Self, EnvoyError> {
-        let folder = tempfile::Builder::new()
-            .prefix("gwf-envoy-")
-            .tempdir()
-            .map_err(EnvoyError::io("cannot make a folder for envoy"))?;
+        Self::spawn_in(folder()?, binary, bootstrap, options, &[], Stdio::null())
+    }
+
+    /// The same, in a folder that may have what the bootstrap names, with further arguments.
+    pub(crate) fn spawn_in(
+        folder: TempDir,
+        binary: &Path,
+        bootstrap: &Value,
+        options: &Options,
+        arguments: &[&str],
+        stdout: Stdio,
+    ) -> Result<Self, EnvoyError> {
         let config = folder.path().join("bootstrap.json");
         std::fs::write(&config, bootstrap.to_string())
             .map_err(EnvoyError::io("cannot write envoy's bootstrap"))?;
@@ -53,8 +69,9 @@ impl Process {
             .args(["--log-level", "warning", "--component-log-level"])
             .arg(format!("wasm:{}", options.wasm_log.name()))
             .args(["--log-format", "%l %n %v", "--log-format-escaped"])
+            .args(arguments)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(stdout)
             .stderr(log);
         let child = Guarded::spawn(&mut command, folder.path())
             .map_err(EnvoyError::io("cannot start envoy"))?;
@@ -68,13 +85,7 @@ impl Process {
         listeners: &BTreeMap<u16, String>,
         timeout: Duration,
     ) -> Result<(SocketAddr, BTreeMap<u16, SocketAddr>), EnvoyError> {
-        // A filter that never returns from its configuration holds the thread that answers here.
-        let admin = tokio::time::timeout(timeout, self.live())
-            .await
-            .map_err(|_| EnvoyError::NotReady {
-                waited: timeout,
-                log: self.complaints(),
-            })??;
+        let admin = self.admin(timeout).await?;
         let answer = client::get(admin, "/listeners?format=json").await?;
         let listening: Listeners = serde_json::from_slice(&answer.body)
             .map_err(|error| EnvoyError::Admin(error.to_string()))?;
@@ -82,6 +93,17 @@ impl Process {
             .iter()
             .map(|(&port, name)| Ok((port, listening.find(name)?)));
         Ok((admin, ports.collect::<Result<_, _>>()?))
+    }
+
+    /// Waits until Envoy has its configuration, and returns the admin interface's address.
+    pub(crate) async fn admin(&self, timeout: Duration) -> Result<SocketAddr, EnvoyError> {
+        // A filter that never returns from its configuration holds the thread that answers here.
+        tokio::time::timeout(timeout, self.live())
+            .await
+            .map_err(|_| EnvoyError::NotReady {
+                waited: timeout,
+                log: self.complaints(),
+            })?
     }
 
     /// The admin interface's address, as soon as it calls the server live.
@@ -108,23 +130,28 @@ impl Process {
         }
     }
 
+    /// What Envoy writes to its standard output, if that is a pipe; whoever asks first gets it.
+    pub(crate) fn stdout(&self) -> Option<ChildStdout> {
+        self.child.stdout()
+    }
+
     /// How Envoy ended, if it did.
-    pub(super) fn exited(&self) -> Option<ExitStatus> {
+    pub(crate) fn exited(&self) -> Option<ExitStatus> {
         self.child.exited()
     }
 
     /// Envoy's process id.
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.pid()
     }
 
     /// Length of the log in bytes.
-    pub(super) fn log_length(&self) -> u64 {
+    pub(crate) fn log_length(&self) -> u64 {
         std::fs::metadata(self.log_path()).map_or(0, |file| file.len())
     }
 
     /// The lines that the log has from byte `start` on: `<level> <component> <text>`.
-    pub(super) fn log_since(&self, start: u64) -> Vec<String> {
+    pub(crate) fn log_since(&self, start: u64) -> Vec<String> {
         let read = || -> io::Result<Vec<u8>> {
             let mut file = File::open(self.log_path())?;
             file.seek(SeekFrom::Start(start))?;
@@ -140,7 +167,7 @@ impl Process {
     }
 
     /// What the log has above warnings, or its last lines if there is nothing of the kind.
-    pub(super) fn complaints(&self) -> String {
+    pub(crate) fn complaints(&self) -> String {
         let lines = self.log_since(0);
         let severe: Vec<_> = lines
             .iter()

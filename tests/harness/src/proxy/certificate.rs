@@ -5,25 +5,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use gateway_bundle::{ListenerInfo, Manifests, SecretName};
 
-/// Those of its Secrets; where they hold none, one that is signed by itself for the listener's hostname
-/// and made anew each time.
-pub(super) fn of(
-    manifests: &Manifests,
-    listener: &ListenerInfo,
-) -> Result<Vec<Certificate>, rcgen::Error> {
+/// Those that its Secrets hold.
+pub(super) fn of(manifests: &Manifests, listener: &ListenerInfo) -> Vec<Certificate> {
     let references = listener.certificates.iter();
-    let given: Vec<_> = references
+    references
         .filter_map(|reference| secret(manifests, reference))
-        .collect();
-    if !given.is_empty() {
-        return Ok(given);
-    }
-    let name = listener.hostname.as_deref().unwrap_or("localhost");
-    let signed = rcgen::generate_simple_self_signed([name.to_owned(), "localhost".to_owned()])?;
-    Ok(vec![Certificate {
-        chain: signed.cert.pem(),
-        key: signed.signing_key.serialize_pem(),
-    }])
+        .collect()
 }
 
 /// What a Secret of type `kubernetes.io/tls` holds, if it is PEM.

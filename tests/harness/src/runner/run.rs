@@ -1,13 +1,14 @@
 //! One scenario's run: sends what its cases say and remembers what later steps need.
 
+mod many;
+
 use std::collections::BTreeMap;
 
 use crate::exchange::{Answer, Exchange, REQUEST_ID, Seen};
 use crate::host::{Host, HostError, HostKind};
-use crate::judge::{Distribution, Mismatch, cookie_value, copied, copies, header_text, judge};
+use crate::judge::{Mismatch, cookie_value, copied, header_text, judge};
 use crate::scenario::model::{
-    Awaited, Capture, Case, Eventually, Mirrors, Request, Requests, Scenario, Trial, Until,
-    Weights, What,
+    Awaited, Capture, Case, Eventually, Request, Requests, Scenario, Trial, Until, What,
 };
 use crate::scenario::{Captured, fill, numbered, uuid, variables_of};
 
@@ -298,64 +299,6 @@ impl<'a> Run<'a> {
             exchange,
             answer,
             mismatches,
-        }
-    }
-
-    fn weights(
-        &mut self,
-        case: &Case,
-        weights: &Weights,
-        host: &mut dyn Host,
-    ) -> Result<Judged, HostError> {
-        let mut run = 1;
-        loop {
-            let mut spread = Distribution::default();
-            let mut last = self.once(case, &weights.trial, host)?;
-            for _ in 1..weights.requests {
-                if !last.fits() {
-                    break;
-                }
-                spread.count(last.answer.seen.as_ref(), &self.scenario.backends);
-                last = self.once(case, &weights.trial, host)?;
-            }
-            if !last.fits() {
-                return Ok(last.judged(None));
-            }
-            spread.count(last.answer.seen.as_ref(), &self.scenario.backends);
-            last.mismatches = spread.judge(weights);
-            if last.fits() || run >= weights.attempts {
-                return Ok(last.judged(Some(run)));
-            }
-            run += 1;
-        }
-    }
-
-    fn mirrors(
-        &mut self,
-        case: &Case,
-        mirrors: &Mirrors,
-        host: &mut dyn Host,
-    ) -> Result<Judged, HostError> {
-        let mut run = 1;
-        loop {
-            let id = uuid();
-            let trial = marked(&mirrors.trial, &id);
-            let mut last = self.once(case, &trial, host)?;
-            for _ in 1..mirrors.requests {
-                if !last.fits() {
-                    break;
-                }
-                last = self.once(case, &trial, host)?;
-            }
-            if !last.fits() {
-                return Ok(last.judged(None));
-            }
-            let received = host.received(&id)?;
-            last.mismatches = copies(&mirrors.copies, &received, &self.scenario.backends);
-            if last.fits() || run >= mirrors.attempts {
-                return Ok(last.judged(Some(run)));
-            }
-            run += 1;
         }
     }
 }

@@ -145,16 +145,46 @@ fn grpc_is_answered_with_trailers() {
 }
 
 #[test]
-fn the_host_is_rewritten_from_a_header() {
+fn the_host_is_rewritten_from_a_header_and_told_in_another() {
     let Some(binary) = binary() else { return };
     let action = RouteAction::Forward(Forward {
         host_rewrite_header: Some("x-gateway-host".into()),
         ..Forward::to("infra/v1:8080")
     });
-    let host = start(&binary, &proxy(vec![route("/", action)]));
-    assert_eq!(seen(&send(&host, &get("/"))).authority, "x.example");
-    let rewritten = send(&host, &header(get("/"), "x-gateway-host", "y.example"));
-    assert_eq!(seen(&rewritten).authority, "y.example");
+    let proxy = proxy(vec![route("/", action)]);
+    let runtime = Runtime::new(EnvoyVersion::default(), Deadline::Fuel(1_000_000_000)).unwrap();
+    let mut embedded = EmbeddedEnvoy::new(&runtime, &proxy, &chain::Options::default()).unwrap();
+    let real = start(&binary, &proxy);
+    for (rewritten, forwarded, expected) in [
+        (None, None, None),
+        (None, Some("a"), Some("a")),
+        (Some("y.example"), None, Some("x.example")),
+        (Some("y.example"), Some("a"), Some("a,x.example")),
+        (Some("y.example"), Some("a,x.example"), Some("a,x.example")),
+    ] {
+        let mut exchange = get("/");
+        for (name, value) in [
+            ("x-gateway-host", rewritten),
+            ("x-forwarded-host", forwarded),
+        ] {
+            exchange
+                .headers
+                .extend(value.map(|value| (name.into(), value.into())));
+        }
+        let answers = [
+            real.send(&exchange).unwrap(),
+            embedded.send(0, &exchange).unwrap(),
+        ];
+        for answer in answers {
+            let seen = seen(&answer);
+            assert_eq!(seen.authority, rewritten.unwrap_or("x.example"));
+            let told = values(&seen.headers, "x-forwarded-host");
+            assert_eq!(
+                told,
+                expected.map(str::as_bytes).into_iter().collect::<Vec<_>>()
+            );
+        }
+    }
 }
 
 #[test]

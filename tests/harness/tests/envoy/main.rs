@@ -13,6 +13,12 @@ mod lifecycle;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod native;
+#[cfg(test)]
+mod protocols;
+#[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod tokens;
 #[cfg(test)]
 #[path = "../two_backends/mod.rs"]

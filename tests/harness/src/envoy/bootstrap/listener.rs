@@ -11,7 +11,7 @@ use super::route::virtual_host;
 use crate::xds::{Certificate, Listener, Proxy, Tls};
 
 /// The name of the listener for a port of the Gateway.
-pub(in crate::envoy) fn listener_name(port: u16) -> String {
+pub(crate) fn listener_name(port: u16) -> String {
     format!("port-{port}")
 }
 

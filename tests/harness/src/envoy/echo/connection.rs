@@ -11,22 +11,24 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
 use super::{Backend, Shared};
 use crate::xds::{Cluster, UpstreamProtocol};
 
-/// Starts the backend of `cluster` on the current runtime, which ends it too.
-pub(in crate::envoy) async fn start(
+/// Starts the backend of `cluster` on the current runtime, which ends it too. Once aborted it takes
+/// no further connections; those that it has go on.
+pub(crate) async fn start(
     cluster: &Cluster,
     shared: &Arc<Shared>,
-) -> io::Result<SocketAddr> {
+) -> io::Result<(SocketAddr, AbortHandle)> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     let backend = Arc::new(Backend {
         cluster: cluster.clone(),
         shared: Arc::clone(shared),
     });
-    tokio::spawn(async move {
+    let accepting = tokio::spawn(async move {
         // Accepting fails only for the connection at hand, or while descriptors are short.
         loop {
             match listener.accept().await {
@@ -37,7 +39,7 @@ pub(in crate::envoy) async fn start(
             }
         }
     });
-    Ok(address)
+    Ok((address, accepting.abort_handle()))
 }
 
 /// A connection that ends in an error is Envoy's to report: as the answer it gives its client.

@@ -24,7 +24,7 @@ const LISTS: [&str; 10] = [
 ];
 
 /// Fields that say nothing which is not known: what comes back is what was sent.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 10] = [
     "receive",
     "received",
     "expect",
@@ -35,8 +35,6 @@ const KNOWN: [&str; 12] = [
     "note",
     "notes",
     "description",
-    "backend",
-    "namespace",
 ];
 
 const REQUEST: [&str; 9] = [
@@ -61,6 +59,10 @@ pub(super) fn take(stated: Value, entry: &mut Entry) -> Result<Vec<Message>, Wro
     if entry.request.is_none() {
         entry.request = Some(self::request(request)?);
     }
+    let mut text = |name| Some(fields.remove(name)?.as_str()?.to_owned());
+    let (backend, namespace) = (text("backend"), text("namespace"));
+    entry.backend = entry.backend.take().or(backend.map(Some));
+    entry.namespace = entry.namespace.take().or(namespace);
     let mut answered = Map::new();
     answered.insert("statusCodes".to_owned(), vec![101].into());
     let response = match fields.remove("response") {

@@ -240,6 +240,17 @@ fn messages_have_several_shapes() {
 }
 
 #[test]
+fn who_echoes_may_be_stated_beside_the_messages() {
+    let case = "name: t\ngateway: {namespace: n, name: g}\ncases:\n- name: a\n  websocket: {backend: b, namespace: n}\n";
+    let scenario = loaded(case);
+    let one = AnsweredBy::Backend {
+        namespace: Some("n".to_owned()),
+        names: vec!["b".to_owned()],
+    };
+    assert_eq!(sent(&scenario.cases[0]).trial.expected.answered_by, one);
+}
+
+#[test]
 fn what_is_no_message_is_refused() {
     for (stated, problem) in [
         ("[a]", "websocket: is no map"),

@@ -1,0 +1,140 @@
+//! Which backend, and what the others of the rule are.
+
+use gateway_filter_sdk::route::spec::{BackendRefSpec, RuleSpec};
+
+use super::canary;
+use super::facts::{BackendFacts, ConditionFacts, Share};
+use super::places::{Places, RulePlace};
+
+/// Who answered in place of a backend, and how.
+pub(super) struct Instead<'a> {
+    pub(super) filter: Option<&'a str>,
+    pub(super) status: u16,
+}
+
+/// The backends of a rule, of which one was `chosen`.
+pub(super) fn facts(
+    rule: &RuleSpec,
+    place: Option<RulePlace>,
+    places: Places,
+    canary: Option<&canary::Found>,
+    chosen: Result<&str, Instead>,
+    seed: u64,
+) -> BackendFacts {
+    let invalid = |at: usize| places.backend(place?, at);
+    let shares = match canary {
+        Some(found) => of_canary(found, place, places),
+        None => of_rule(&rule.backend_refs, invalid),
+    };
+    let usable = shares.iter().filter(|share| share.percent > 0.0).count();
+    let because = match (&chosen, canary) {
+        (Ok(_), Some(found)) => format!("chosen by canary {}", found.spec.name),
+        (Ok(_), None) if usable == 1 => "the only backend with a share".into(),
+        (Ok(_), None) => format!("by weight and chance, seed {seed}"),
+        (Err(instead), _) => not_reached(rule, &shares, instead, canary.is_some()),
+    };
+    BackendFacts {
+        chosen: chosen.ok().map(str::to_owned),
+        because,
+        shares,
+    }
+}
+
+fn not_reached(rule: &RuleSpec, shares: &[Share], instead: &Instead, canary: bool) -> String {
+    let Instead { filter, status } = instead;
+    let own = rule
+        .filters
+        .iter()
+        .any(|filter| filter.request_redirect.is_some() || filter.direct_response.is_some());
+    let by_choice = match filter {
+        Some("route-match") => !own && !canary,
+        Some("canary") => true,
+        _ => false,
+    };
+    let lost = by_choice && *status == 500;
+    if lost && shares.is_empty() {
+        return "the rule has no backendRefs".into();
+    }
+    if lost && shares.iter().all(|share| share.percent == 0.0) {
+        return "no backendRef has a weight".into();
+    }
+    if lost {
+        return "the backendRef that was chosen cannot be used: its share is answered 500".into();
+    }
+    match filter {
+        Some(filter) => format!("none is reached: {filter} answers {status}"),
+        None => format!("none is reached: the answer is {status}"),
+    }
+}
+
+fn of_rule(
+    references: &[BackendRefSpec],
+    invalid: impl Fn(usize) -> Option<ConditionFacts>,
+) -> Vec<Share> {
+    let weight = |one: &BackendRefSpec| f64::from(one.weight.unwrap_or(1));
+    let sum: f64 = references.iter().map(weight).sum();
+    let share = |(at, one): (usize, &BackendRefSpec)| Share {
+        backend: name(one),
+        percent: percent(weight(one), sum),
+        invalid: one.invalid.as_ref().and_then(|_| invalid(at)),
+    };
+    references.iter().enumerate().map(share).collect()
+}
+
+/// The canary has its share at that time, the others have the rest by weight; where none of them has
+/// one, evenly.
+fn of_canary(found: &canary::Found, place: Option<RulePlace>, places: Places) -> Vec<Share> {
+    let spec = found.spec;
+    let is_canary = |name: &Option<String>| name.is_some() && *name == spec.canary;
+    let canary = found.percent.map(|percent| percent / 100.0);
+    let others = spec.backends.iter();
+    let others = others.filter(|one| canary.is_none() || !is_canary(&one.name));
+    let sum: u32 = others.clone().filter_map(|one| one.weight).sum();
+    let count = others.count();
+    let references = place.map_or(0, |place| place.backend_refs().len());
+    let invalid = || (0..references).find_map(|at| places.backend(place?, at));
+    let share = |backend: &gateway_filter_sdk::split::spec::BackendSpec| {
+        let weight = f64::from(backend.weight.unwrap_or(1));
+        let of_rest = match sum {
+            0 => 1.0 / count as f64,
+            sum => weight / f64::from(sum),
+        };
+        let share = match canary {
+            Some(share) if is_canary(&backend.name) => share,
+            Some(share) => (1.0 - share) * of_rest,
+            None => of_rest,
+        };
+        let usable = backend.name.clone();
+        Share {
+            invalid: usable.is_none().then(invalid).flatten(),
+            backend: usable.unwrap_or_else(|| "a backendRef that cannot be used".into()),
+            percent: rounded(share * 100.0),
+        }
+    };
+    spec.backends.iter().map(share).collect()
+}
+
+/// `<namespace>/<name>:<port>`, of what is no Service with its kind.
+fn name(reference: &BackendRefSpec) -> String {
+    let namespace = reference.namespace.as_deref().unwrap_or_default();
+    let port = reference.port.map(|port| format!(":{port}"));
+    let kind = reference.kind.as_deref().filter(|kind| *kind != "Service");
+    let kind = kind.map(|kind| format!("{kind} ")).unwrap_or_default();
+    format!(
+        "{kind}{namespace}/{}{}",
+        reference.name,
+        port.unwrap_or_default()
+    )
+}
+
+fn percent(part: f64, sum: f64) -> f64 {
+    match sum > 0.0 {
+        true => rounded(part / sum * 100.0),
+        false => 0.0,
+    }
+}
+
+/// To ten thousandths.
+fn rounded(percent: f64) -> f64 {
+    (percent * 10_000.0).round() / 10_000.0
+}

@@ -1,0 +1,80 @@
+//! What cannot be explained.
+
+use std::fs;
+
+use super::{explain, text};
+
+const MANIFESTS: &str = "tests/scenarios/priority/manifests.yaml";
+
+fn refused(args: &[&str]) -> String {
+    let output = explain(args);
+    assert_eq!(output.status.code(), Some(2), "{args:?}");
+    assert!(output.stdout.is_empty(), "{args:?}");
+    text(&output.stderr)
+}
+
+#[test]
+fn wrong_usage_gives_2() {
+    let url = "http://app.example.com/";
+    for (args, problem) in [
+        (vec![MANIFESTS], "--request"),
+        (vec!["--request", url], "<MANIFESTS>"),
+        (vec![MANIFESTS, "--request", "app.example.com"], "http://"),
+        (
+            vec![MANIFESTS, "--request", url, "-H", "x"],
+            "'name: value'",
+        ),
+        (
+            vec![MANIFESTS, "--request", url, "-X", "G T"],
+            "not a method",
+        ),
+        (vec![MANIFESTS, "--request", url, "--at", "noon"], "--at"),
+        (
+            vec![MANIFESTS, "--request", url, "--requests", "0"],
+            "--requests",
+        ),
+        (
+            vec![MANIFESTS, "--request", url, "--at", "1969-01-01T00:00:00Z"],
+            "before 1970",
+        ),
+        (
+            vec![MANIFESTS, "--request", url, "--gateway", "default/other"],
+            "there is default/example",
+        ),
+        (vec!["none.yaml", "--request", url], "none.yaml"),
+    ] {
+        let told = refused(&args);
+        assert!(told.contains(problem), "{problem} is not in {told}");
+    }
+}
+
+#[test]
+fn a_mistake_in_a_manifest_has_file_and_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = dir.path().join("routes.yaml");
+    let text = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n\
+                metadata: {name: a}\nspec:\n  rule: []\n";
+    fs::write(&manifest, text).unwrap();
+    let folder = dir.path().to_str().unwrap();
+    let told = refused(&[folder, "--request", "http://a.com/"]);
+    assert!(told.contains("routes.yaml:5"), "{told}");
+
+    fs::write(
+        &manifest,
+        text.replace("  rule: []", "  hostnames: [a.com]"),
+    )
+    .unwrap();
+    let told = refused(&[folder, "--request", "http://a.com/"]);
+    assert!(told.contains("no Gateway"), "{told}");
+}
+
+#[test]
+fn help_has_examples() {
+    let output = explain(&["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    let help = text(&output.stdout);
+    assert!(
+        help.contains("gwf explain shop.yaml --request 'GET https://"),
+        "{help}"
+    );
+}
