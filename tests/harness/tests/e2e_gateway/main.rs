@@ -1,0 +1,120 @@
+//! Scenarios in a real Envoy that is configured by Envoy Gateway's own code: what `gwf bundle` writes is
+//! translated by egctl to xDS, the Wasm filters are put in as Envoy Gateway emits them, and the result is
+//! run. Needs egctl (`just egctl`) and Envoy (`just envoy`); without them the tests are ignored, unless
+//! `GWF_REQUIRE_EGCTL=1` or `GWF_REQUIRE_ENVOY=1`.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of this is a test; clippy exempts only what it knows as one"
+)]
+
+mod dump;
+mod filters;
+mod gateway;
+#[path = "../egctl/objects.rs"]
+mod objects;
+#[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../egctl/tool.rs"]
+mod tool;
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use gwf::envoy;
+use gwf::host::{HostError, HostKind};
+use gwf::report::{Conditions, Tally, text};
+use gwf::runner::{Outcome, Runner, Verdict};
+use gwf::scenario;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use gateway::Tools;
+
+const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios");
+
+/// Scenarios that cannot be run so, and why.
+const LEFT_OUT: &[(&str, &str)] = &[(
+    "rate-limit-global",
+    "its service is not in the manifests: `just test-global`",
+)];
+
+/// Cases that get something else here, and why.
+const DIFFERENT: &[(&str, &str)] = &[
+    // Envoy Gateway offers HTTP/1.1 alone on listeners whose hosts overlap
+    // (`internal/xds/translator/listener.go`).
+    ("HTTPSListeners", "the exact listener, in HTTP/2"),
+];
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments = Arguments::from_args();
+    let tools = tools(&arguments).map(Arc::new);
+    let mut folders: Vec<_> =
+        fs::read_dir(fs::canonicalize(SCENARIOS)?)?.collect::<Result<_, _>>()?;
+    folders.sort_by_key(fs::DirEntry::file_name);
+    let mut trials = Vec::new();
+    for folder in folders {
+        let name = folder.file_name().display().to_string();
+        if LEFT_OUT.iter().any(|(left_out, _)| *left_out == name) {
+            continue;
+        }
+        let (tools, path) = (tools.clone(), folder.path());
+        let ignored = tools.is_none();
+        let trial = Trial::ignorable_test(name, move || match &tools {
+            Some(tools) => replay(tools, &path),
+            None => Ok(Completion::ignored()),
+        });
+        trials.push(trial.with_ignored_flag(ignored));
+    }
+    Ok(libtest_mimic::run(&arguments, trials).exit_code())
+}
+
+/// What there has to be, if it is there.
+fn tools(arguments: &Arguments) -> Option<Tools> {
+    let required = std::env::var_os("GWF_REQUIRE_ENVOY").is_some_and(|value| value == "1");
+    let egctl = tool::egctl()?;
+    match envoy::find() {
+        Ok(envoy) => Some(Tools { egctl, envoy }),
+        Err(error) if required => panic!("{error}"),
+        Err(error) => {
+            if !arguments.list {
+                println!("ignored: {error}");
+            }
+            None
+        }
+    }
+}
+
+/// The failure is what `gwf replay` prints.
+fn replay(tools: &Tools, folder: &Path) -> Result<Completion, Failed> {
+    let scenarios =
+        scenario::load(folder).map_err(|error| format!("{:?}", miette::Report::new(error)))?;
+    let mut runner = Runner::new(HostKind::Envoy, |scenario, gateway| {
+        gateway::open(tools, scenario, gateway).map_err(|error| HostError::new(&*error))
+    });
+    let mut outcomes = runner.run(&scenarios);
+    let is_different =
+        |outcome: &Outcome| DIFFERENT.contains(&(outcome.scenario.as_str(), outcome.case.as_str()));
+    let as_stated = |outcome: &&Outcome| matches!(outcome.verdict, Verdict::Passed);
+    if let Some(outcome) = outcomes
+        .iter()
+        .filter(as_stated)
+        .find(|one| is_different(one))
+    {
+        return Err(format!("{} is not different any more", outcome.case).into());
+    }
+    outcomes.retain(|outcome| !is_different(outcome));
+    let tally = Tally::of(&outcomes);
+    if tally.failed == 0 {
+        return Ok(match tally.passed {
+            0 => Completion::ignored_with("nothing in it runs on envoy"),
+            _ => Completion::Completed,
+        });
+    }
+    let mut report = anstream::StripStream::new(Vec::new());
+    text::write(&outcomes, &Conditions::new(), &mut report)?;
+    Err(String::from_utf8_lossy(&report.into_inner()).into())
+}
