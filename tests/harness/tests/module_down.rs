@@ -1,6 +1,8 @@
 //! What clients of a bundle get while the module of a filter fails, in the embedded host and in a real
 //! Envoy, and that Envoy refuses a module that is none.
 
+#![cfg(test)]
+
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
