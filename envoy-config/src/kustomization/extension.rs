@@ -56,13 +56,9 @@ pub(super) fn objects(
     }
     let target = target_ref("Gateway", &gateway.name, None);
     let name = format!("{}-filters", gateway.name);
-    let whole = policy(
-        writer,
-        gateway,
-        plan,
-        &gateway.route_match,
-        (&name, vec![target], &others),
-    );
+    let name = (gateway.namespace.as_str(), name.as_str());
+    let routes = &gateway.route_match;
+    let whole = policy(writer, gateway, plan, routes, (name, vec![target], &others));
     let most = writer.options.most_bytes;
     if size(&whole) <= most {
         return vec![whole];
@@ -73,11 +69,19 @@ pub(super) fn objects(
         let Some(mut target) = parents(std::iter::once(&listener.name)).pop() else {
             continue;
         };
-        if let Some(target) = target.as_object_mut() {
-            target.remove("namespace");
-        }
-        let name = format!("{}-filters-{}", gateway.name, listener.section);
-        let part = policy(writer, gateway, plan, &spec, (&name, vec![target], &others));
+        // A policy is in the namespace of its target, which is another for a ListenerSet.
+        let namespace = target
+            .as_object_mut()
+            .and_then(|target| target.remove("namespace"));
+        let namespace = namespace.and_then(|namespace| namespace.as_str().map(str::to_owned));
+        let own = format!("{}/{}/", gateway.namespace, gateway.name);
+        let section = listener
+            .name
+            .strip_prefix(&own)
+            .unwrap_or(&listener.section);
+        let name = format!("{}-filters-{}", gateway.name, section.replace('/', "-"));
+        let name = (namespace.as_deref().unwrap_or_default(), name.as_str());
+        let part = policy(writer, gateway, plan, &spec, (name, vec![target], &others));
         if size(&part) > most {
             too_large(writer, gateway, &part, &listener.name);
         }
@@ -151,15 +155,9 @@ fn on_routes(writer: &Writer, gateway: &GatewayBundle, plan: &Plan) -> Vec<Writt
         let routes = writer.objects.iter().filter(is_ours);
         let targets = routes.map(|route| target_ref("HTTPRoute", route.name(), None));
         let name = format!("{prefix}-filters");
-        let mut object = policy(
-            writer,
-            gateway,
-            plan,
-            &spec,
-            (&name, targets.collect(), &Map::new()),
-        );
-        object.value["metadata"]["namespace"] = namespace.clone().into();
-        object
+        let name = (namespace.as_str(), name.as_str());
+        let targets = targets.collect();
+        policy(writer, gateway, plan, &spec, (name, targets, &Map::new()))
     });
     policies.collect()
 }
@@ -169,7 +167,7 @@ fn policy(
     gateway: &GatewayBundle,
     plan: &Plan,
     routes: &RouteMatchSpec,
-    (name, targets, others): (&str, Vec<Value>, &Map<String, Value>),
+    (name, targets, others): ((&str, &str), Vec<Value>, &Map<String, Value>),
 ) -> WrittenObject {
     let mut limits = gateway.rate_limit.clone();
     call_the_service(writer, gateway, plan, limits.as_mut());
@@ -191,7 +189,7 @@ fn policy(
         format!("{}/filters.yaml", folder(gateway)),
         "The filters, in the order in which they decide.",
         (envoy_gateway(), "EnvoyExtensionPolicy"),
-        (&gateway.namespace, name),
+        name,
         spec.into(),
     )
 }
@@ -213,15 +211,12 @@ fn wasm(writer: &Writer, name: &str, config: Value) -> Value {
     let given = given(writer, name);
     let code = writer.options.code.as_ref().map(|code| code.code(name));
     let code = code.or_else(|| given.as_ref()?.get("code").cloned());
-    let mut entry = json!({
-        "name": name,
-        "rootID": name,
-        "code": code.unwrap_or_else(|| CodeSource::default().code(name)),
-        "config": config,
-    });
+    let code = code.unwrap_or_else(|| CodeSource::default().code(name));
     let open = given.as_ref().and_then(|given| given.get("failOpen")) == Some(&Value::Bool(true));
-    if open || writer.options.fail_open.contains(name) {
-        entry["failOpen"] = true.into();
+    let open = open || writer.options.fail_open.contains(name);
+    let mut entry = json!({"name": name, "rootID": name, "code": code, "config": config});
+    if let Some(entry) = entry.as_object_mut().filter(|_| open) {
+        entry.insert("failOpen".to_owned(), true.into());
     }
     entry
 }
