@@ -121,6 +121,15 @@ impl<'a> Plan<'a> {
         &self.listeners
     }
 
+    /// A backend that routes of that namespace may lead to: of HTTPRoutes, if these have any.
+    pub(super) fn first_backend(&self, namespace: &str) -> Option<&Backend> {
+        let mut groups = self.groups.iter();
+        groups.find_map(|(group, rules)| {
+            let first = rules.first().filter(|_| group.namespace == namespace);
+            first.map(|rule| &rule.backend)
+        })
+    }
+
     /// What goes into `spec` of a route in that namespace besides its rules.
     pub(super) fn route_spec(&self, namespace: &str, parents: &[Value], rules: Value) -> Value {
         let mut spec = json!({"parentRefs": parents, "rules": rules});
@@ -269,14 +278,20 @@ fn specs(
             }
         }
         spec["matches"] = json!([{"headers": headers}]);
-        spec["backendRefs"] = json!([{
-            "name": rule.backend.service,
-            "namespace": rule.backend.namespace,
-            "port": rule.backend.port,
-        }]);
+        spec["backendRefs"] = json!([backend_ref(&rule.backend)]);
         specs.push(spec);
     }
     (specs, names)
+}
+
+pub(super) fn backend_ref(backend: &Backend) -> Value {
+    let Backend {
+        namespace,
+        service,
+        port,
+        ..
+    } = backend;
+    json!({"name": service, "namespace": namespace, "port": port})
 }
 
 /// References to listeners, by their names as of Envoy Gateway's virtual hosts.

@@ -13,7 +13,10 @@ use gateway_filter_sdk::route::spec::{RouteMatchSpec, RouteSpec};
 use serde_json::{Map, Value, json};
 
 /// The filters, in the order of the chain.
-const FILTERS: [&str; 3] = ["route-match", "rate-limit", "canary"];
+const FILTERS: [&str; 3] = [ROUTE_MATCH, "rate-limit", "canary"];
+
+/// The filter that decides where requests go.
+pub(super) const ROUTE_MATCH: &str = "route-match";
 
 /// The fields of an EnvoyExtensionPolicy that list extensions.
 const EXTENSIONS: [&str; 4] = ["dynamicModule", "extProc", "lua", "wasm"];
@@ -219,11 +222,17 @@ fn wasm(writer: &Writer, name: &str, config: Value) -> Value {
         "code": code.unwrap_or_else(|| CodeSource::default().code(name)),
         "config": config,
     });
-    let open = given.as_ref().and_then(|given| given.get("failOpen")) == Some(&Value::Bool(true));
-    if open || writer.options.fail_open.contains(name) {
+    if fails_open(writer, name) {
         entry["failOpen"] = true.into();
     }
     entry
+}
+
+/// Whether a filter is passed over when its module fails.
+pub(super) fn fails_open(writer: &Writer, name: &str) -> bool {
+    let given = given(writer, name);
+    let open = given.is_some_and(|given| given.get("failOpen") == Some(&Value::Bool(true)));
+    open || writer.options.fail_open.contains(name)
 }
 
 /// How a policy of the manifests loads that filter, the oldest one.

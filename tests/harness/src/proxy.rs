@@ -12,7 +12,7 @@ use crate::xds::{Cluster, Listener, Proxy, ServiceCluster, Tls, UpstreamProtocol
 use gateway_bundle::{
     Bundle, GatewayBundle, KustomizeOptions, ListenerInfo, LoadErrors, Manifests, bundle, kustomize,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -56,7 +56,8 @@ pub enum ProxyError {
     },
 }
 
-/// The proxy for one Gateway, out of the objects that [`kustomize`] writes for it.
+/// The proxy for one Gateway, out of the objects that [`kustomize`] writes for it. `fail_open` are the
+/// filters that are passed over when their module fails.
 ///
 /// # Errors
 /// See [`ProxyError`].
@@ -65,6 +66,7 @@ pub fn proxy(
     gateway: &GatewayBundle,
     modules: &Modules,
     services: &Services,
+    fail_open: &BTreeSet<String>,
 ) -> Result<Proxy, ProxyError> {
     let one = Bundle {
         gateways: vec![gateway.clone()],
@@ -73,6 +75,7 @@ pub fn proxy(
     // On this machine no etcd has to store it.
     let options = KustomizeOptions {
         most_bytes: usize::MAX,
+        fail_open: fail_open.clone(),
         ..KustomizeOptions::default()
     };
     let written = kustomize(manifests, &one, &options);
