@@ -13,6 +13,7 @@ mod extension;
 mod misdirected;
 mod object;
 mod policy;
+mod retry;
 mod write;
 
 pub use extension::CodeSource;

@@ -132,7 +132,7 @@ fn what_a_rule_leaves_to_envoy_is_dispatched_apart() {
         "a.b",
         "{parentRefs: [{name: gw}], rules: [\
           {backendRefs: [{name: web, port: 8080}]}, \
-          {matches: [{path: {value: /slow}}], timeouts: {request: 3s}, retry: {attempts: 1}, \
+          {matches: [{path: {value: /slow}}], timeouts: {request: 3s, backendRequest: 2s}, \
            filters: [{type: RequestMirror, requestMirror: {backendRef: {name: web, port: 8080}, percent: 5}}], \
            backendRefs: [{name: web, port: 8080}]}]}",
     );
@@ -147,8 +147,10 @@ fn what_a_rule_leaves_to_envoy_is_dispatched_apart() {
         "value": r"httproute/infra/a\.b/rule/1/.*"});
     assert_eq!(headers, [json!([backend]), json!([backend, of_rule])]);
     let slow = &dispatch["spec"]["rules"][1];
-    assert_eq!(slow["timeouts"], json!({"request": "3s"}));
-    assert_eq!(slow["retry"], json!({"attempts": 1}));
+    assert_eq!(
+        slow["timeouts"],
+        json!({"request": "3s", "backendRequest": "2s"})
+    );
     assert_eq!(
         slow["filters"][0]["requestMirror"],
         json!({"backendRef": {"name": "web", "namespace": "infra", "port": 8080}, "percent": 5})

@@ -98,13 +98,13 @@ fn translate(
         return Ok(Proxy::default());
     };
     let filters = policy::filters(written, gateway, modules)?;
-    let clients = policy::client_protocol_routes(written);
+    let traffic = policy::traffic(written);
     let patched = policy::patched_hosts(written, gateway);
     let mut listeners: Vec<Listener> = Vec::new();
     let mut clusters = BTreeMap::new();
     for info in &gateway.listeners {
         let tls = tls(written, info)?;
-        let mut hosts: Vec<_> = route::virtual_host(gateway, info, &clients, &mut clusters)?
+        let mut hosts: Vec<_> = route::virtual_host(gateway, info, &traffic, &mut clusters)?
             .into_iter()
             .collect();
         hosts.extend(patched.get(&info.name).cloned());
