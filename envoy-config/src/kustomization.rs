@@ -13,6 +13,7 @@ mod extension;
 mod misdirected;
 mod object;
 mod policy;
+mod retry;
 mod write;
 
 pub use extension::CodeSource;
@@ -260,7 +261,7 @@ impl Writer<'_> {
         self.not_carried(&routes);
         let dispatched = dispatch::objects(self.manifests, gateway, &routes);
         self.policies.retarget(gateway, &dispatched);
-        let entries = entry::objects(gateway, &routes);
+        let entries = entry::objects(self, gateway, &routes);
         let service = self.options.rate_limit_service.as_ref();
         let service = service.filter(|_| called_cluster(gateway).is_some());
         let callout = service.map(|service| entry::callout(gateway, &routes, service));

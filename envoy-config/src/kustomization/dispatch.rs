@@ -11,6 +11,7 @@ use super::{envoy_gateway, folder, gateway_api, prefix};
 use crate::backend;
 use crate::bundle::{Backend, GatewayBundle, ServedRule};
 use crate::manifest::{GATEWAY_API, Manifests};
+use crate::native::Timeouts;
 use gateway_filter_sdk::route::spec::RouteKind;
 use gateway_filter_sdk::router::{BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER};
 use serde_json::{Value, json};
@@ -40,6 +41,18 @@ pub(super) struct Group {
     pub(super) grpc: bool,
     /// The route whose policy these rules have; absent is of all that have none.
     pub(super) route: Option<String>,
+    /// The rule of that route, by its index, whose retries are that policy.
+    pub(super) retried: Option<usize>,
+}
+
+impl Group {
+    /// Of which kind the routes are.
+    pub(super) fn kind(&self) -> RouteKind {
+        match self.grpc {
+            true => RouteKind::GRPCRoute,
+            false => RouteKind::HTTPRoute,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -86,17 +99,19 @@ impl<'a> Plan<'a> {
             let listeners = plan.listeners.entry(rule.namespace.clone()).or_default();
             listeners.extend(rule.listeners.iter().cloned());
             let governed = policies.governs(rule);
+            let retried = rule.native.retry.is_some() && !governed;
             let group = Group {
                 namespace: rule.namespace.clone(),
                 grpc: rule.kind == RouteKind::GRPCRoute,
-                route: governed.then(|| rule.name.clone()),
+                route: (governed || retried).then(|| rule.name.clone()),
+                retried: retried.then_some(rule.rule),
             };
-            let dispatched = plan.groups.entry(group).or_default();
+            let dispatched = plan.groups.entry(group.clone()).or_default();
             for id in &rule.backends {
                 let Some(backend) = gateway.backends.iter().find(|one| one.id == *id) else {
                     continue;
                 };
-                let dispatch = dispatch_rule(rule, backend, governed);
+                let dispatch = dispatch_rule(rule, backend, &group);
                 if !dispatched.contains(&dispatch) {
                     dispatched.push(dispatch);
                 }
@@ -121,6 +136,15 @@ impl<'a> Plan<'a> {
         &self.listeners
     }
 
+    /// A backend that routes of that namespace may lead to: of HTTPRoutes, if these have any.
+    pub(super) fn first_backend(&self, namespace: &str) -> Option<&Backend> {
+        let mut groups = self.groups.iter();
+        groups.find_map(|(group, rules)| {
+            let first = rules.first().filter(|_| group.namespace == namespace);
+            first.map(|rule| &rule.backend)
+        })
+    }
+
     /// What goes into `spec` of a route in that namespace besides its rules.
     pub(super) fn route_spec(&self, namespace: &str, parents: &[Value], rules: Value) -> Value {
         let mut spec = json!({"parentRefs": parents, "rules": rules});
@@ -131,7 +155,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn dispatch_rule(rule: &ServedRule, backend: &Backend, governed: bool) -> DispatchRule {
+fn dispatch_rule(rule: &ServedRule, backend: &Backend, group: &Group) -> DispatchRule {
     let native = &rule.native;
     let mut spec = json!({});
     let mut filters: Vec<Value> = Vec::new();
@@ -143,13 +167,16 @@ fn dispatch_rule(rule: &ServedRule, backend: &Backend, governed: bool) -> Dispat
     if !filters.is_empty() {
         spec["filters"] = filters.into();
     }
-    if let Some(timeouts) = &native.timeouts {
-        spec["timeouts"] = json!(timeouts);
-    }
-    if let Some(retry) = &native.retry {
+    let mut timeouts = native.timeouts.clone().unwrap_or_default();
+    if group.retried.is_some() {
+        timeouts.backend_request = None;
+    } else if let Some(retry) = &native.retry {
         spec["retry"] = json!(retry);
     }
-    let own = governed || spec != json!({}) || native.host_header.is_some();
+    if timeouts != Timeouts::default() {
+        spec["timeouts"] = json!(timeouts);
+    }
+    let own = group.route.is_some() || spec != json!({}) || native.host_header.is_some();
     DispatchRule {
         of: own.then(|| (rule.full_name(), rule.rule_name.clone())),
         backend: backend.clone(),
@@ -214,10 +241,11 @@ pub(super) fn file(gateway: &GatewayBundle) -> String {
 }
 
 fn comment(group: &Group) -> String {
-    let whose = match (&group.route, group.grpc) {
-        (Some(route), _) => format!("of route {route}, which has a policy of its own"),
-        (None, true) => "of GRPCRoutes".to_owned(),
-        (None, false) => "of HTTPRoutes".to_owned(),
+    let whose = match (&group.route, group.retried) {
+        (Some(route), Some(rule)) => format!("of rule {rule} of route {route}, which has retries"),
+        (Some(route), None) => format!("of route {route}, which has a policy of its own"),
+        (None, _) if group.grpc => "of GRPCRoutes".to_owned(),
+        (None, _) => "of HTTPRoutes".to_owned(),
     };
     format!("Dispatch: to the backends {whose}, as the filters chose.")
 }
@@ -225,12 +253,14 @@ fn comment(group: &Group) -> String {
 fn group_name(gateway: &GatewayBundle, group: &Group, number: usize) -> String {
     let prefix = prefix(gateway, &group.namespace);
     let grpc = if group.grpc { "-grpc" } else { "" };
+    let retried = group.retried.map(|rule| format!("-retry-{rule}"));
+    let retried = retried.unwrap_or_default();
     // The name of a route comes last: no other name can end in it.
     let route = group.route.iter().map(|route| format!("-of-{route}"));
     let route: String = route.collect();
     match number {
-        1 => format!("{prefix}-dispatch{grpc}{route}"),
-        _ => format!("{prefix}-dispatch{grpc}-{number}{route}"),
+        1 => format!("{prefix}-dispatch{grpc}{retried}{route}"),
+        _ => format!("{prefix}-dispatch{grpc}{retried}-{number}{route}"),
     }
 }
 
@@ -269,14 +299,20 @@ fn specs(
             }
         }
         spec["matches"] = json!([{"headers": headers}]);
-        spec["backendRefs"] = json!([{
-            "name": rule.backend.service,
-            "namespace": rule.backend.namespace,
-            "port": rule.backend.port,
-        }]);
+        spec["backendRefs"] = json!([backend_ref(&rule.backend)]);
         specs.push(spec);
     }
     (specs, names)
+}
+
+pub(super) fn backend_ref(backend: &Backend) -> Value {
+    let Backend {
+        namespace,
+        service,
+        port,
+        ..
+    } = backend;
+    json!({"name": service, "namespace": namespace, "port": port})
 }
 
 /// References to listeners, by their names as of Envoy Gateway's virtual hosts.

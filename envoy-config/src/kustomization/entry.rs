@@ -1,11 +1,12 @@
 //! The entry, which every request matches first, and the route for the rate limit service.
 
-use super::dispatch::{Plan, parents};
+use super::dispatch::{Plan, backend_ref, parents};
+use super::extension;
 use super::object::WrittenObject;
-use super::{ServiceName, UNDECIDED, envoy_gateway, folder, gateway_api, prefix};
-use crate::bundle::GatewayBundle;
+use super::{ServiceName, UNDECIDED, Writer, envoy_gateway, folder, gateway_api, prefix};
+use crate::bundle::{Backend, GatewayBundle};
 use gateway_filter_sdk::router::BACKEND_HEADER;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// "parentRefs: MaxItems=32" of HTTPRoute.
@@ -13,8 +14,9 @@ const MOST_PARENTS: usize = 32;
 
 /// One HTTPRoute for each namespace that listeners need one of: a listener takes routes of some
 /// namespaces only, and is known to take those of a route that is attached.
-pub(super) fn objects(gateway: &GatewayBundle, plan: &Plan) -> Vec<WrittenObject> {
+pub(super) fn objects(writer: &Writer, gateway: &GatewayBundle, plan: &Plan) -> Vec<WrittenObject> {
     let mut objects = Vec::new();
+    let undecided_passes = extension::fails_open(writer, extension::ROUTE_MATCH);
     for (namespace, listeners) in by_namespace(gateway, plan) {
         let undecided = format!("{}-undecided", prefix(gateway, namespace));
         objects.push(WrittenObject::new(
@@ -26,6 +28,11 @@ pub(super) fn objects(gateway: &GatewayBundle, plan: &Plan) -> Vec<WrittenObject
         ));
         let filter = json!({"type": "ExtensionRef", "extensionRef":
             {"group": super::ENVOY_GATEWAY, "kind": "HTTPRouteFilter", "name": undecided}});
+        let mut rules = vec![json!({"filters": [filter]})];
+        // Without route-match, nothing would keep its requests from the backend.
+        let backend = plan.first_backend(namespace);
+        let backend = backend.filter(|_| !undecided_passes);
+        rules.extend(backend.map(websocket));
         for (number, parents) in parents(listeners.into_iter())
             .chunks(MOST_PARENTS)
             .enumerate()
@@ -39,11 +46,18 @@ pub(super) fn objects(gateway: &GatewayBundle, plan: &Plan) -> Vec<WrittenObject
                 "Entry: what every request matches first. The filters run for it and decide.",
                 (gateway_api("v1"), "HTTPRoute"),
                 (namespace, &name),
-                plan.route_spec(namespace, parents, json!([{"filters": [filter]}])),
+                plan.route_spec(namespace, parents, rules.clone().into()),
             ));
         }
     }
     objects
+}
+
+/// Envoy refuses a WebSocket (403) whose first match answers by itself, before any filter runs: so this
+/// one forwards. The filters lead its requests elsewhere, or answer them.
+fn websocket(backend: &Backend) -> Value {
+    let upgrade = json!({"name": "upgrade", "type": "RegularExpression", "value": "(?i)websocket"});
+    json!({"matches": [{"headers": [upgrade]}], "backendRefs": [backend_ref(backend)]})
 }
 
 /// Each listener once, under the Gateway's own namespace if routes of it are attached there. Where the

@@ -13,7 +13,10 @@ use gateway_filter_sdk::route::spec::{RouteMatchSpec, RouteSpec};
 use serde_json::{Map, Value, json};
 
 /// The filters, in the order of the chain.
-const FILTERS: [&str; 3] = ["route-match", "rate-limit", "canary"];
+const FILTERS: [&str; 3] = [ROUTE_MATCH, "rate-limit", "canary"];
+
+/// The filter that decides where requests go.
+pub(super) const ROUTE_MATCH: &str = "route-match";
 
 /// The fields of an EnvoyExtensionPolicy that list extensions.
 const EXTENSIONS: [&str; 4] = ["dynamicModule", "extProc", "lua", "wasm"];
@@ -212,13 +215,19 @@ fn wasm(writer: &Writer, name: &str, config: Value) -> Value {
     let code = writer.options.code.as_ref().map(|code| code.code(name));
     let code = code.or_else(|| given.as_ref()?.get("code").cloned());
     let code = code.unwrap_or_else(|| CodeSource::default().code(name));
-    let open = given.as_ref().and_then(|given| given.get("failOpen")) == Some(&Value::Bool(true));
-    let open = open || writer.options.fail_open.contains(name);
+    let open = fails_open(writer, name);
     let mut entry = json!({"name": name, "rootID": name, "code": code, "config": config});
     if let Some(entry) = entry.as_object_mut().filter(|_| open) {
         entry.insert("failOpen".to_owned(), true.into());
     }
     entry
+}
+
+/// Whether a filter is passed over when its module fails.
+pub(super) fn fails_open(writer: &Writer, name: &str) -> bool {
+    let given = given(writer, name);
+    let open = given.is_some_and(|given| given.get("failOpen") == Some(&Value::Bool(true)));
+    open || writer.options.fail_open.contains(name)
 }
 
 /// How a policy of the manifests loads that filter, the oldest one.

@@ -5,7 +5,7 @@
 
 use super::dispatch::{Dispatched, Group};
 use super::object::WrittenObject;
-use super::{Decided, OWNED_HEADERS, envoy_gateway, prefix};
+use super::{Decided, OWNED_HEADERS, envoy_gateway, prefix, retry};
 use crate::bundle::{GatewayBundle, ServedRule};
 use crate::manifest::model::{Object, Route};
 use crate::manifest::{Document, GATEWAY_API, Manifests};
@@ -34,8 +34,8 @@ pub(super) struct Policies<'a> {
     partial: bool,
     /// By index of a BackendTrafficPolicy, and whether they are of GRPCRoutes, its dispatch routes.
     targets: BTreeMap<(usize, bool), Vec<Value>>,
-    /// Dispatch routes of GRPCRoutes that no policy has.
-    grpc: Vec<WrittenObject>,
+    /// Policies of dispatch routes for which the manifests have none.
+    own: Vec<WrittenObject>,
     /// The Gateways whose requests are decided by the filters.
     gateways: Vec<(String, String)>,
     report: Report,
@@ -52,7 +52,7 @@ impl<'a> Policies<'a> {
             decided,
             partial,
             targets: BTreeMap::new(),
-            grpc: Vec::new(),
+            own: Vec::new(),
             gateways: Vec::new(),
             report: Report::default(),
         }
@@ -87,10 +87,22 @@ impl<'a> Policies<'a> {
         self.gateways
             .push((gateway.namespace.clone(), gateway.name.clone()));
         for (group, routes) in &dispatched.routes {
-            match &group.route {
-                Some(route) => self.retarget_route(group, route, routes),
-                None if group.grpc => self.grpc.push(client_protocol(gateway, group, routes)),
-                None => {}
+            match (&group.route, group.retried) {
+                (Some(route), None) => self.retarget_route(group, route, routes),
+                (Some(route), Some(rule)) => {
+                    let names: Vec<&str> = routes.iter().map(|(name, _)| &**name).collect();
+                    let rules = gateway.rules.iter();
+                    let mut retried = rules.filter(|one| {
+                        let of = (one.kind, &one.namespace, &one.name, one.rule);
+                        of == (group.kind(), &group.namespace, route, rule)
+                    });
+                    let policy = retried
+                        .next()
+                        .and_then(|rule| retry::policy(gateway, group, &rule.native, &names));
+                    self.own.extend(policy);
+                }
+                (None, _) if group.grpc => self.own.push(client_protocol(gateway, group, routes)),
+                (None, _) => {}
             }
         }
     }
@@ -101,11 +113,7 @@ impl<'a> Policies<'a> {
         route: &str,
         dispatch: &[(String, Vec<(String, String)>)],
     ) {
-        let kind = match group.grpc {
-            true => RouteKind::GRPCRoute,
-            false => RouteKind::HTTPRoute,
-        };
-        let Some(route) = self.route(kind, &group.namespace, route) else {
+        let Some(route) = self.route(group.kind(), &group.namespace, route) else {
             return;
         };
         for (name, rules) in dispatch {
@@ -138,7 +146,7 @@ impl<'a> Policies<'a> {
 
     /// What is written of all policies, once every Gateway is.
     pub(super) fn objects(&mut self) -> (Vec<WrittenObject>, Report) {
-        let mut objects = std::mem::take(&mut self.grpc);
+        let mut objects = std::mem::take(&mut self.own);
         for (index, policy) in self.manifests.traffic_policies.iter().enumerate() {
             objects.extend(self.traffic_objects(index, &policy.document));
         }

@@ -94,7 +94,7 @@ fn a_gateway_has_filters_an_entry_and_a_dispatch_to_each_backend() {
     let header = json!([{"name": "x-gateway-backend", "value": "infra/web:8080"}]);
     assert_eq!(
         dispatches(object(&written, "HTTPRoute", "gw-dispatch")),
-        [(header, backend)]
+        [(header, backend.clone())]
     );
     let parent = json!([{"group": "gateway.networking.k8s.io", "kind": "Gateway",
         "namespace": "infra", "name": "gw", "sectionName": "http"}]);
@@ -104,6 +104,17 @@ fn a_gateway_has_filters_an_entry_and_a_dispatch_to_each_backend() {
             parent
         );
     }
+    let entry = &object(&written, "HTTPRoute", "gw-entry")["spec"]["rules"];
+    assert_eq!(
+        entry[0]["filters"][0]["extensionRef"]["name"],
+        "gw-undecided"
+    );
+    let upgrade =
+        json!([{"name": "upgrade", "type": "RegularExpression", "value": "(?i)websocket"}]);
+    assert_eq!(
+        entry[1],
+        json!({"matches": [{"headers": upgrade}], "backendRefs": [backend]})
+    );
     let filters = object(&written, "EnvoyExtensionPolicy", "gw-filters");
     let target = json!([{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw"}]);
     assert_eq!(filters["spec"]["targetRefs"], target);
@@ -121,7 +132,7 @@ fn what_a_rule_leaves_to_envoy_is_dispatched_apart() {
         "a.b",
         "{parentRefs: [{name: gw}], rules: [\
           {backendRefs: [{name: web, port: 8080}]}, \
-          {matches: [{path: {value: /slow}}], timeouts: {request: 3s}, retry: {attempts: 1}, \
+          {matches: [{path: {value: /slow}}], timeouts: {request: 3s, backendRequest: 2s}, \
            filters: [{type: RequestMirror, requestMirror: {backendRef: {name: web, port: 8080}, percent: 5}}], \
            backendRefs: [{name: web, port: 8080}]}]}",
     );
@@ -136,8 +147,10 @@ fn what_a_rule_leaves_to_envoy_is_dispatched_apart() {
         "value": r"httproute/infra/a\.b/rule/1/.*"});
     assert_eq!(headers, [json!([backend]), json!([backend, of_rule])]);
     let slow = &dispatch["spec"]["rules"][1];
-    assert_eq!(slow["timeouts"], json!({"request": "3s"}));
-    assert_eq!(slow["retry"], json!({"attempts": 1}));
+    assert_eq!(
+        slow["timeouts"],
+        json!({"request": "3s", "backendRequest": "2s"})
+    );
     assert_eq!(
         slow["filters"][0]["requestMirror"],
         json!({"backendRef": {"name": "web", "namespace": "infra", "port": 8080}, "percent": 5})
@@ -203,6 +216,9 @@ fn modules_come_from_where_one_says() {
         let written = written_as(&[OPEN, &route], &options);
         let entry = &object(&written, "EnvoyExtensionPolicy", "gw-filters")["spec"]["wasm"][0];
         assert_eq!(entry["failOpen"], true);
+        // Nothing would keep a WebSocket from the backend of such a rule.
+        let rules = &object(&written, "HTTPRoute", "gw-entry")["spec"]["rules"];
+        assert_eq!(rules.as_array().unwrap().len(), 1);
         entry["code"].clone()
     };
     assert_eq!(
@@ -395,6 +411,7 @@ fn a_folder_is_compared_and_replaced_and_keeps_what_others_wrote() {
         changed(&second),
         [
             "infra-gw/dispatch.yaml",
+            "infra-gw/entry.yaml",
             "infra-gw/filters.yaml",
             "kustomization.yaml"
         ]

@@ -21,6 +21,7 @@ mod trace;
 pub use facts::*;
 pub use request::{InvalidRequest, Request};
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -195,7 +196,8 @@ fn proxy(
     gateway: &GatewayBundle,
     modules: &Modules,
 ) -> Result<Proxy, ProxyError> {
-    let mut proxy = proxy::proxy(manifests, gateway, modules, &Services::new())?;
+    let (services, fail_open) = (Services::new(), BTreeSet::new());
+    let mut proxy = proxy::proxy(manifests, gateway, modules, &services, &fail_open)?;
     let mut listeners: Vec<Listener> = Vec::new();
     for mut listener in proxy.listeners {
         // The server name is taken to be the host, so nothing is misdirected.

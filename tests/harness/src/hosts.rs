@@ -13,7 +13,7 @@ use crate::proxy::{self, Certificates, Modules, Services};
 use crate::scenario::{GatewayRef, Scenario};
 use crate::{envoy, modules};
 use gateway_bundle::{Bundle, GatewayBundle, LoadErrors, Manifests, Problem, Severity};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -186,7 +186,13 @@ impl Hosts {
         }
         let mut gateway = gateway.clone();
         counting::apart(&mut gateway, &self.runs.of(scenario, kind));
-        let proxy = proxy::proxy(manifests, &gateway, &self.modules, &self.options.services);
+        let proxy = proxy::proxy(
+            manifests,
+            &gateway,
+            &self.modules,
+            &self.options.services,
+            &BTreeSet::new(),
+        );
         let mut proxy = proxy.map_err(|error| HostError::new(&error))?;
         let completed = Certificates::default().complete(&mut proxy);
         completed.map_err(|error| HostError::new(&error))?;

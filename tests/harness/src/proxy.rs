@@ -15,7 +15,7 @@ use crate::xds::{Cluster, Listener, Proxy, ServiceCluster, Tls, UpstreamProtocol
 use gateway_bundle::{
     Bundle, GatewayBundle, KustomizeOptions, ListenerInfo, LoadErrors, Manifests, bundle, kustomize,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -51,7 +51,8 @@ pub enum ProxyError {
     NotOfABundle(String),
 }
 
-/// The proxy for one Gateway, out of the objects that [`kustomize`] writes for it.
+/// The proxy for one Gateway, out of the objects that [`kustomize`] writes for it. `fail_open` are the
+/// filters that are passed over when their module fails.
 ///
 /// # Errors
 /// See [`ProxyError`].
@@ -60,6 +61,7 @@ pub fn proxy(
     gateway: &GatewayBundle,
     modules: &Modules,
     services: &Services,
+    fail_open: &BTreeSet<String>,
 ) -> Result<Proxy, ProxyError> {
     let one = Bundle {
         gateways: vec![gateway.clone()],
@@ -68,6 +70,7 @@ pub fn proxy(
     // On this machine no etcd has to store it.
     let options = KustomizeOptions {
         most_bytes: usize::MAX,
+        fail_open: fail_open.clone(),
         ..KustomizeOptions::default()
     };
     let written = kustomize(manifests, &one, &options);
@@ -90,13 +93,13 @@ fn translate(
         return Ok(Proxy::default());
     };
     let filters = policy::filters(written, gateway, modules)?;
-    let clients = policy::client_protocol_routes(written);
+    let traffic = policy::traffic(written);
     let patched = policy::patched_hosts(written, gateway);
     let mut listeners: Vec<Listener> = Vec::new();
     let mut clusters = BTreeMap::new();
     for info in &gateway.listeners {
         let tls = tls(written, info);
-        let mut hosts: Vec<_> = route::virtual_host(gateway, info, &clients, &mut clusters)?
+        let mut hosts: Vec<_> = route::virtual_host(gateway, info, &traffic, &mut clusters)?
             .into_iter()
             .collect();
         hosts.extend(patched.get(&info.name).cloned());

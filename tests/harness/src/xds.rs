@@ -152,17 +152,19 @@ impl Forward {
     }
 }
 
-/// HTTPRoute `retry`, as Envoy Gateway translates it (1.9, `buildRetryPolicy` in
+/// HTTPRoute `retry`, or BackendTrafficPolicy `retry`, as Envoy Gateway translates it (1.9, `buildRetryPolicy` in
 /// `internal/xds/translator/route.go`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Retry {
     /// Retries after the first attempt; absent is Envoy Gateway's 2.
     pub attempts: Option<u32>,
-    /// Statuses of backends that are reason for one.
+    /// What is reason for one, in Envoy's words; empty is Envoy Gateway's choice.
+    pub triggers: Vec<String>,
+    /// Statuses of backends that are reason for one; where neither these nor `triggers` are said, 503.
     pub codes: Vec<u16>,
     /// Least pause before the first one; absent is Envoy's 25 ms.
     pub backoff: Option<Duration>,
-    /// How long one attempt may take: HTTPRoute `timeouts.backendRequest`.
+    /// How long one attempt may take: HTTPRoute `timeouts.backendRequest`, `perRetry.timeout`.
     pub per_try_timeout: Option<Duration>,
 }
 

@@ -10,7 +10,7 @@ use gateway_bundle::{bundle, load};
 use gwf::abi::{Deadline, EnvoyVersion, Runtime};
 use gwf::chain::{self, EmbeddedEnvoy};
 use gwf::envoy::{self, EnvoyHost, Options};
-use gwf::exchange::{Answer, Exchange};
+use gwf::exchange::{Answer, Exchange, Message};
 use gwf::modules;
 use gwf::proxy::{Modules, proxy};
 use gwf::xds::Proxy;
@@ -27,52 +27,65 @@ const TRAP: &str = r#"(module
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap());
 
-/// The bundle of a scenario, whose first Gateway is asked.
-fn bundled(scenario: &str) -> Proxy {
+/// The bundle of a scenario, whose first Gateway is asked, with the module in place of the filter's.
+fn with(scenario: &str, filter: &str, module: &Path, fail_open: bool) -> Proxy {
     let path = format!(
         "{}/../scenarios/{scenario}/manifests.yaml",
         env!("CARGO_MANIFEST_DIR")
     );
     let manifests = load(&[path.into()]).unwrap();
     let gateway = bundle(&manifests).gateways.remove(0);
-    let module = |name| modules::find(name).unwrap();
+    let module = |name| match name == filter {
+        true => module.to_owned(),
+        false => modules::find(name).unwrap(),
+    };
     let modules = Modules {
         route_match: module("route-match"),
         rate_limit: module("rate-limit"),
         canary: module("canary"),
     };
-    proxy(&manifests, &gateway, &modules, &Default::default()).unwrap()
-}
-
-/// The same, with a module in place of the filter's.
-fn with(mut proxy: Proxy, filter: &str, module: &Path, fail_open: bool) -> Proxy {
-    for one in proxy.filters.iter_mut().filter(|one| one.name == filter) {
-        module.clone_into(&mut one.module);
-        one.fail_open = fail_open;
-    }
-    proxy
+    let fail_open = fail_open.then(|| filter.to_owned()).into_iter().collect();
+    proxy(
+        &manifests,
+        &gateway,
+        &modules,
+        &Default::default(),
+        &fail_open,
+    )
+    .unwrap()
 }
 
 /// The answers of both hosts, as far as there is an Envoy, which must be alike.
 fn answer(proxy: &Proxy, exchange: &Exchange) -> Answer {
+    let answer = embedded(proxy, exchange);
+    if let Some(real) = real(proxy, exchange) {
+        assert_eq!(told(&real), told(&answer));
+    }
+    answer
+}
+
+fn told(answer: &Answer) -> (u16, Option<&str>) {
+    let seen = answer.seen.as_ref().map(|seen| &*seen.service);
+    (answer.status, seen)
+}
+
+fn embedded(proxy: &Proxy, exchange: &Exchange) -> Answer {
     let mut embedded = EmbeddedEnvoy::new(&RUNTIME, proxy, &chain::Options::default()).unwrap();
-    let answer = embedded.send(0, exchange).unwrap();
+    embedded.send(0, exchange).unwrap()
+}
+
+fn real(proxy: &Proxy, exchange: &Exchange) -> Option<Answer> {
     match envoy::find() {
         Ok(binary) => {
             let host = EnvoyHost::start(&binary, proxy, &Options::default()).unwrap();
-            let real = host.send(exchange).unwrap();
-            let told = |answer: &Answer| {
-                let seen = answer.seen.as_ref().map(|seen| seen.service.clone());
-                (answer.status, seen)
-            };
-            assert_eq!(told(&real), told(&answer));
+            Some(host.send(exchange).unwrap())
         }
         Err(error) => {
             let required = std::env::var_os("GWF_REQUIRE_ENVOY").is_some_and(|v| v == "1");
             assert!(!required, "{error}");
+            None
         }
     }
-    answer
 }
 
 fn trap(folder: &Path) -> PathBuf {
@@ -87,16 +100,38 @@ fn without_route_match_nobody_gets_anywhere() {
     let trap = trap(folder.path());
     let mut exchange = Exchange::get("app.example.com", "/api/v1");
     for fail_open in [false, true] {
-        let proxy = with(bundled("path-routing"), "route-match", &trap, fail_open);
+        let proxy = with("path-routing", "route-match", &trap, fail_open);
         let answer = answer(&proxy, &exchange);
         assert_eq!((answer.status, answer.seen), (503, None));
     }
     // The header is taken off before the first match, which is the entry.
     let forged = (b"x-gateway-backend".to_vec(), b"default/rest:8080".to_vec());
     exchange.headers.push(forged);
-    let proxy = with(bundled("path-routing"), "route-match", &trap, true);
+    let proxy = with("path-routing", "route-match", &trap, true);
     let answer = answer(&proxy, &exchange);
     assert_eq!((answer.status, answer.seen), (503, None));
+}
+
+/// A WebSocket's first match forwards, or Envoy would refuse it.
+#[test]
+fn without_route_match_no_websocket_gets_anywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let trap = trap(folder.path());
+    let mut exchange = Exchange::get("app.example.com", "/ws");
+    for (name, value) in [("connection", "upgrade"), ("upgrade", "WebSocket")] {
+        exchange.headers.push((name.into(), value.into()));
+    }
+    exchange.messages = vec![Message::Text("a".into())];
+    for (fail_open, refused) in [(false, 503), (true, 403)] {
+        let proxy = with("path-routing", "route-match", &trap, fail_open);
+        assert_eq!(told(&embedded(&proxy, &exchange)), (503, None));
+        let real = real(&proxy, &exchange);
+        assert!(
+            real.as_ref()
+                .is_none_or(|answer| told(answer) == (refused, None)),
+            "{real:?}"
+        );
+    }
 }
 
 #[test]
@@ -108,9 +143,9 @@ fn limits_and_canaries_may_be_passed_over() {
         ("canary-split", "canary", "shop.example.com", "/"),
     ] {
         let exchange = Exchange::get(host, path);
-        let closed = with(bundled(scenario), filter, &trap, false);
+        let closed = with(scenario, filter, &trap, false);
         assert_eq!(answer(&closed, &exchange).status, 503, "{scenario}");
-        let open = answer(&with(bundled(scenario), filter, &trap, true), &exchange);
+        let open = answer(&with(scenario, filter, &trap, true), &exchange);
         assert_eq!(open.status, 200, "{scenario}");
         assert!(open.seen.is_some(), "{scenario}");
     }
@@ -123,7 +158,7 @@ fn what_is_no_module_is_refused_when_it_is_loaded() {
     std::fs::write(&file, "not Wasm").unwrap();
     let Ok(binary) = envoy::find() else { return };
     for fail_open in [false, true] {
-        let proxy = with(bundled("path-routing"), "route-match", &file, fail_open);
+        let proxy = with("path-routing", "route-match", &file, fail_open);
         let error = EnvoyHost::start(&binary, &proxy, &Options::default()).unwrap_err();
         assert!(error.to_string().contains("Wasm"), "{error}");
     }

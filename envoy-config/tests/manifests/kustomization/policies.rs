@@ -92,6 +92,85 @@ fn a_policy_of_a_grpc_route_keeps_the_clients_protocol() {
     assert_eq!(policy["targetRefs"][0]["name"], "gw-dispatch-grpc-of-g");
 }
 
+/// Two rules with retries.
+const RETRIED: &str = "{parentRefs: [{name: gw}], rules: [\
+    {retry: {}, backendRefs: [{name: web, port: 8080}]}, \
+    {matches: [{path: {value: /two}}], timeouts: {request: 3s, backendRequest: 1s}, \
+     retry: {attempts: 3, codes: [500], backoff: 10ms}, backendRefs: [{name: web, port: 8080}]}]}";
+
+#[test]
+fn retries_of_a_rule_are_a_policy_on_its_dispatch() {
+    let written = written(&[OPEN, &http_route("r", RETRIED)]);
+    assert_eq!(reported(&written), [""; 0]);
+    let policy = |name| &object(&written, "BackendTrafficPolicy", name)["spec"];
+    let triggers = [
+        "connect-failure",
+        "refused-stream",
+        "unavailable",
+        "cancelled",
+        "retriable-status-codes",
+        "reset",
+    ];
+    let on = |code: u16| json!({"triggers": triggers, "httpStatusCodes": [code]});
+    assert_eq!(
+        policy("gw-dispatch-retry-0-of-r")["retry"],
+        json!({"retryOn": on(503)})
+    );
+    let second = policy("gw-dispatch-retry-1-of-r");
+    assert_eq!(
+        second["retry"],
+        json!({"retryOn": on(500), "numRetries": 3,
+            "perRetry": {"timeout": "1s", "backOff": {"baseInterval": "10ms"}}})
+    );
+    assert_eq!(second["mergeType"], "StrategicMerge");
+    assert_eq!(
+        second["targetRefs"],
+        json!([{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute",
+                "name": "gw-dispatch-retry-1-of-r"}])
+    );
+    // A `retry` of the rule would be heard in place of the policy's.
+    let rules = &object(&written, "HTTPRoute", "gw-dispatch-retry-1-of-r")["spec"]["rules"];
+    assert_eq!(rules.as_array().unwrap().len(), 1);
+    assert_eq!(rules[0].get("retry"), None);
+    assert_eq!(rules[0]["timeouts"], json!({"request": "3s"}));
+}
+
+#[test]
+fn a_pause_of_zero_is_left_out_as_envoy_gateway_refuses_it() {
+    let spec = "{parentRefs: [{name: gw}], rules: [\
+        {retry: {backoff: 0ms}, backendRefs: [{name: web, port: 8080}]}]}";
+    let written = written(&[OPEN, &http_route("r", spec)]);
+    let policy = object(&written, "BackendTrafficPolicy", "gw-dispatch-retry-0-of-r");
+    assert_eq!(policy["spec"]["retry"].get("perRetry"), None);
+}
+
+#[test]
+fn retries_stay_on_the_rule_where_the_route_has_a_policy() {
+    let spec = format!(
+        "{{{}, circuitBreaker: {{maxConnections: 3}}}}",
+        to("HTTPRoute", "r")
+    );
+    let written = written(&[
+        OPEN,
+        &http_route("r", RETRIED),
+        &policy("BackendTrafficPolicy", "b", &spec),
+    ]);
+    let rules = &object(&written, "HTTPRoute", "gw-dispatch-of-r")["spec"]["rules"];
+    assert_eq!(
+        rules[1]["retry"],
+        json!({"attempts": 3, "codes": [500], "backoff": "10ms"})
+    );
+    assert_eq!(
+        rules[1]["timeouts"],
+        json!({"request": "3s", "backendRequest": "1s"})
+    );
+    let policies = super::names(&written).into_iter();
+    let policies: Vec<_> = policies
+        .filter(|name| name.starts_with("BackendTrafficPolicy"))
+        .collect();
+    assert_eq!(policies, ["BackendTrafficPolicy infra/b"]);
+}
+
 #[test]
 fn a_policy_that_only_limits_is_in_the_filters_alone() {
     let limit = "rateLimit: {local: {rules: [{limit: {requests: 1, unit: Hour}}]}}";

@@ -1,10 +1,11 @@
 //! The policies of a bundle.
 
+use super::route::duration;
 use super::{Modules, ProxyError};
-use crate::xds::{Route, RouteAction, VirtualHost, WasmFilter};
+use crate::xds::{Retry, Route, RouteAction, VirtualHost, WasmFilter};
 use gateway_bundle::{Document, GatewayBundle, Manifests};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 fn of_kind<'a>(manifests: &'a Manifests, kind: &'a str) -> impl Iterator<Item = &'a Document> {
     let documents = manifests.documents();
@@ -64,18 +65,52 @@ fn filter(entry: &Value, modules: &Modules) -> Result<WasmFilter, ProxyError> {
     })
 }
 
-/// HTTPRoutes by namespace and name whose backends are spoken to in the client's protocol.
-pub(super) fn client_protocol_routes(manifests: &Manifests) -> BTreeSet<(String, String)> {
+/// What a BackendTrafficPolicy has Envoy do for an HTTPRoute.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Traffic {
+    /// `useClientProtocol`: backends are spoken to in the client's protocol.
+    pub(super) client_protocol: bool,
+    /// `retry`, for rules that have none of their own.
+    pub(super) retry: Option<Retry>,
+}
+
+/// The policies of whole HTTPRoutes, by namespace and name of these.
+pub(super) fn traffic(manifests: &Manifests) -> BTreeMap<(String, String), Traffic> {
     let policies = of_kind(manifests, "BackendTrafficPolicy");
-    let policies = policies
-        .filter(|policy| policy.value().pointer("/spec/useClientProtocol") == Some(&true.into()));
     let routes = policies.flat_map(|policy| {
-        let targets = items(policy.value(), "/spec/targetRefs");
-        let routes = targets.filter(|target| text(target, "/kind") == Some("HTTPRoute"));
+        let spec = policy.value().get("spec").unwrap_or(&Value::Null);
+        let traffic = Traffic {
+            client_protocol: spec.get("useClientProtocol") == Some(&true.into()),
+            retry: spec.get("retry").map(retry),
+        };
+        let targets = items(spec, "/targetRefs");
+        let routes = targets.filter(|target| {
+            text(target, "/kind") == Some("HTTPRoute") && target.get("sectionName").is_none()
+        });
         let names = routes.filter_map(|target| text(target, "/name"));
-        names.map(|name| (policy.namespace().to_owned(), name.to_owned()))
+        names.map(move |name| {
+            let name = (policy.namespace().to_owned(), name.to_owned());
+            (name, traffic.clone())
+        })
     });
     routes.collect()
+}
+
+fn retry(stated: &Value) -> Retry {
+    let number = |value: &Value| value.as_u64();
+    let triggers = items(stated, "/retryOn/triggers").filter_map(Value::as_str);
+    let codes = items(stated, "/retryOn/httpStatusCodes").filter_map(number);
+    let duration = |pointer| text(stated, pointer).and_then(duration);
+    Retry {
+        attempts: stated
+            .get("numRetries")
+            .and_then(number)
+            .and_then(|attempts| attempts.try_into().ok()),
+        triggers: triggers.map(str::to_owned).collect(),
+        codes: codes.filter_map(|code| code.try_into().ok()).collect(),
+        backoff: duration("/perRetry/backOff/baseInterval"),
+        per_try_timeout: duration("/perRetry/timeout"),
+    }
 }
 
 /// By listener, the virtual host that an EnvoyPatchPolicy gives it.

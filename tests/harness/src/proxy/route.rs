@@ -1,11 +1,12 @@
 //! HTTPRoutes to the routes of a virtual host.
 
+use super::policy::Traffic;
 use super::{ProxyError, cluster};
 use crate::xds::{Cluster, Forward, Mirror, Retry, Route, RouteAction, StringMatch, VirtualHost};
 use gateway_bundle::{GatewayBundle, ListenerInfo, NativeSettings, ServedRule};
 use gateway_filter_sdk::route::Pattern;
 use gateway_filter_sdk::route::spec::{MatchKind, MatchSpec, NamedMatchSpec, RouteSpec, RuleSpec};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Clusters by name.
@@ -15,7 +16,7 @@ type Clusters = BTreeMap<String, Cluster>;
 pub(super) fn virtual_host(
     gateway: &GatewayBundle,
     listener: &ListenerInfo,
-    clients: &BTreeSet<(String, String)>,
+    traffic: &BTreeMap<(String, String), Traffic>,
     clusters: &mut Clusters,
 ) -> Result<Option<VirtualHost>, ProxyError> {
     let domain = listener.hostname.clone().unwrap_or_else(|| "*".into());
@@ -30,6 +31,7 @@ pub(super) fn virtual_host(
             route.metadata.name.clone(),
         );
         let of_bundle = route.spec.hostnames.is_empty();
+        let traffic = traffic.get(&name).cloned().unwrap_or_default();
         for (index, rule) in route.spec.rules.iter().enumerate() {
             let served = gateway.rules.iter().find(|served| {
                 (&served.namespace, &served.name, served.rule) == (&name.0, &name.1, index)
@@ -40,7 +42,7 @@ pub(super) fn virtual_host(
                     name.0, name.1
                 )));
             };
-            let action = action(gateway, (rule, served), clients.contains(&name), clusters)?;
+            let action = action(gateway, (rule, served), &traffic, clusters)?;
             let default = [MatchSpec::default()];
             let matches = match rule.matches.as_slice() {
                 [] => &default,
@@ -98,7 +100,7 @@ fn headers(one: &MatchSpec, served: &ServedRule) -> Result<Vec<(String, StringMa
 fn action(
     gateway: &GatewayBundle,
     (rule, served): (&RuleSpec, &ServedRule),
-    client_protocol: bool,
+    traffic: &Traffic,
     clusters: &mut Clusters,
 ) -> Result<RouteAction, ProxyError> {
     let mut filters = rule.filters.iter();
@@ -125,10 +127,10 @@ fn action(
     let mirrors = mirrors.collect();
     let (timeout, retry) = times(native);
     Ok(RouteAction::Forward(Forward {
-        cluster: reached(backend, client_protocol).unwrap_or_default(),
+        cluster: reached(backend, traffic.client_protocol).unwrap_or_default(),
         host_rewrite_header: native.host_header.clone(),
         timeout,
-        retry,
+        retry: retry.or_else(|| traffic.retry.clone()),
         mirrors,
     }))
 }
@@ -142,6 +144,7 @@ fn times(native: &NativeSettings) -> (Option<Duration>, Option<Retry>) {
     let backend = timeouts.backend_request.as_deref().and_then(duration);
     let retry = native.retry.as_ref().map(|retry| Retry {
         attempts: retry.attempts,
+        triggers: Vec::new(),
         codes: retry.codes.clone(),
         backoff: retry.backoff.as_deref().and_then(duration),
         per_try_timeout: backend,
@@ -154,7 +157,7 @@ fn times(native: &NativeSettings) -> (Option<Duration>, Option<Retry>) {
 }
 
 /// A duration as of GEP-2257, which was checked when the manifests were read.
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let duration: gateway_api::Duration = text.parse().ok()?;
     Some(Duration::new(duration.as_secs(), duration.subsec_nanos()))
 }

@@ -26,7 +26,7 @@ fn made((manifests, gateway): &(Manifests, GatewayBundle)) -> Proxy {
     };
     let address = ([127, 0, 0, 1], 18_081).into();
     let services = [("ratelimit".to_owned(), address)].into();
-    proxy(manifests, gateway, &modules, &services).unwrap()
+    proxy(manifests, gateway, &modules, &services, &BTreeSet::new()).unwrap()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Manifests to proxies: all that can be done without starting anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use gateway_bundle::{Entry, GatewayBundle, Manifests, Severity};
@@ -89,6 +89,12 @@ fn proxied(
     bundle: GatewayBundle,
     options: &Options,
 ) -> Result<GatewayPlan, Refusal> {
-    let proxy = proxy(manifests, &bundle, &options.modules, &options.services)?;
+    let proxy = proxy(
+        manifests,
+        &bundle,
+        &options.modules,
+        &options.services,
+        &BTreeSet::new(),
+    )?;
     Ok(GatewayPlan { bundle, proxy })
 }

@@ -95,7 +95,7 @@ fn attempts_are_repeated_for_the_codes_and_as_often_as_stated() {
     assert_eq!(fails("/never", 1, FailWith::Status(503)), 503);
 }
 
-/// What Envoy Gateway makes of HTTPRoute `retry` is only for connections that come to nothing.
+/// What Envoy Gateway makes of HTTPRoute `retry` by itself is only for connections that come to nothing.
 #[test]
 fn a_reset_and_the_timeout_of_an_attempt_are_no_reason() {
     let Some(binary) = binary() else { return };
@@ -110,6 +110,32 @@ fn a_reset_and_the_timeout_of_an_attempt_are_no_reason() {
     let host = start(&binary, &proxy(vec![to_v1("/", forward)]));
     assert_eq!(status(&host, "/", failing(1, FailWith::TcpReset)), 503);
     let mut late = failing(1, FailWith::Status(503));
+    late.failing.as_mut().unwrap().after = Duration::from_secs(3600);
+    assert_eq!(status(&host, "/", late), 504);
+}
+
+/// What a bundle makes of `retry`.
+#[test]
+fn a_reset_and_the_timeout_of_an_attempt_are_reason_where_that_is_said() {
+    let Some(binary) = binary() else { return };
+    let retry = Retry {
+        attempts: Some(1),
+        triggers: vec!["reset".to_owned()],
+        per_try_timeout: Some(Duration::from_millis(500)),
+        ..Retry::default()
+    };
+    let forward = Forward {
+        retry: Some(retry),
+        timeout: Some(Duration::ZERO),
+        ..Forward::default()
+    };
+    let host = start(&binary, &proxy(vec![to_v1("/", forward)]));
+    assert_eq!(status(&host, "/", failing(1, FailWith::TcpReset)), 200);
+    assert_eq!(status(&host, "/", failing(2, FailWith::TcpReset)), 503);
+    let mut late = failing(1, FailWith::Status(503));
+    late.failing.as_mut().unwrap().after = Duration::from_secs(3600);
+    assert_eq!(status(&host, "/", late), 200);
+    let mut late = failing(2, FailWith::Status(503));
     late.failing.as_mut().unwrap().after = Duration::from_secs(3600);
     assert_eq!(status(&host, "/", late), 504);
 }

@@ -89,13 +89,14 @@ fn forward(forward: &Forward) -> Value {
 }
 
 fn retry(retry: &Retry) -> Value {
-    let codes = match retry.codes.as_slice() {
-        [] => &RETRIED_CODES[..],
-        codes => codes,
+    let (retry_on, codes) = match (retry.triggers.as_slice(), retry.codes.as_slice()) {
+        ([], []) => (RETRY_ON.to_owned(), &RETRIED_CODES[..]),
+        ([], codes) => (RETRY_ON.to_owned(), codes),
+        (triggers, codes) => (triggers.join(","), codes),
     };
     let backoff = |base| json!({"base_interval": duration(base)});
     json!({
-        "retry_on": RETRY_ON,
+        "retry_on": retry_on,
         "retriable_status_codes": codes,
         "num_retries": retry.attempts.unwrap_or(RETRIES),
         "per_try_timeout": retry.per_try_timeout.map(duration),
@@ -194,11 +195,19 @@ mod tests {
             codes: vec![500, 504],
             backoff: Some(Duration::from_millis(100)),
             per_try_timeout: Some(Duration::from_secs(1)),
+            ..Retry::default()
         });
+        assert_eq!(stated["retry_on"], RETRY_ON);
         assert_eq!(stated["retriable_status_codes"], json!([500, 504]));
         assert_eq!(stated["num_retries"], 0);
         assert_eq!(stated["retry_back_off"]["base_interval"], "0.100000000s");
         assert_eq!(stated["per_try_timeout"], "1.000000000s");
+        let triggered = retry(&Retry {
+            triggers: ["reset", "5xx"].map(str::to_owned).into(),
+            ..Retry::default()
+        });
+        assert_eq!(triggered["retry_on"], "reset,5xx");
+        assert_eq!(triggered["retriable_status_codes"], json!([]));
     }
 
     #[test]
