@@ -5,7 +5,7 @@
 //! well; Envoy Gateway puts what has more headers first. They are HTTPRoutes for GRPCRoutes, too: one
 //! listener cannot have routes of both kinds for the same hostnames.
 
-use super::object::WrittenObject;
+use super::object::{WrittenObject, members};
 use super::policy::Policies;
 use super::{envoy_gateway, folder, gateway_api, prefix};
 use crate::backend;
@@ -14,7 +14,7 @@ use crate::manifest::{GATEWAY_API, Manifests};
 use crate::native::Timeouts;
 use gateway_filter_sdk::route::spec::RouteKind;
 use gateway_filter_sdk::router::{BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// "rules: MaxItems=16" and "parentRefs: MaxItems=32" of HTTPRoute.
@@ -60,16 +60,19 @@ struct DispatchRule {
     /// Which rule of the manifests this is for; absent is any.
     of: Option<(String, Option<String>)>,
     backend: Backend,
-    spec: Value,
+    spec: Map<String, Value>,
     host_header: Option<String>,
 }
+
+/// By the name of a rule in the manifests, its names in an HTTPRoute.
+pub(super) type RuleNames = Vec<(String, String)>;
 
 /// What was written for the dispatch.
 #[derive(Default)]
 pub(super) struct Dispatched {
     pub(super) objects: Vec<WrittenObject>,
-    /// The HTTPRoutes of each group, and by the name of a rule in the manifests, its names there.
-    pub(super) routes: BTreeMap<Group, Vec<(String, Vec<(String, String)>)>>,
+    /// The HTTPRoutes of each group.
+    pub(super) routes: BTreeMap<Group, Vec<(String, RuleNames)>>,
 }
 
 impl<'a> Plan<'a> {
@@ -147,36 +150,36 @@ impl<'a> Plan<'a> {
 
     /// What goes into `spec` of a route in that namespace besides its rules.
     pub(super) fn route_spec(&self, namespace: &str, parents: &[Value], rules: Value) -> Value {
-        let mut spec = json!({"parentRefs": parents, "rules": rules});
-        if let Some(hostnames) = self.hostnames.get(namespace) {
-            spec["hostnames"] = json!(hostnames);
-        }
-        spec
+        let hostnames = self.hostnames.get(namespace);
+        let spec = members([
+            ("parentRefs", Some(json!(parents))),
+            ("hostnames", hostnames.map(|hostnames| json!(hostnames))),
+            ("rules", Some(rules)),
+        ]);
+        spec.into()
     }
 }
 
 fn dispatch_rule(rule: &ServedRule, backend: &Backend, group: &Group) -> DispatchRule {
     let native = &rule.native;
-    let mut spec = json!({});
     let mut filters: Vec<Value> = Vec::new();
     for mirror in &native.mirrors {
         if mirror.of.as_ref().is_none_or(|of| *of == backend.id) {
             filters.push(json!({"type": "RequestMirror", "requestMirror": mirror.filter}));
         }
     }
-    if !filters.is_empty() {
-        spec["filters"] = filters.into();
-    }
     let mut timeouts = native.timeouts.clone().unwrap_or_default();
+    let mut retry = native.retry.as_ref();
     if group.retried.is_some() {
-        timeouts.backend_request = None;
-    } else if let Some(retry) = &native.retry {
-        spec["retry"] = json!(retry);
+        (timeouts.backend_request, retry) = (None, None);
     }
-    if timeouts != Timeouts::default() {
-        spec["timeouts"] = json!(timeouts);
-    }
-    let own = group.route.is_some() || spec != json!({}) || native.host_header.is_some();
+    let has_timeouts = timeouts != Timeouts::default();
+    let spec = members([
+        ("filters", (!filters.is_empty()).then(|| filters.into())),
+        ("retry", retry.map(|retry| json!(retry))),
+        ("timeouts", has_timeouts.then(|| json!(timeouts))),
+    ]);
+    let own = group.route.is_some() || !spec.is_empty() || native.host_header.is_some();
     DispatchRule {
         of: own.then(|| (rule.full_name(), rule.rule_name.clone())),
         backend: backend.clone(),
@@ -269,7 +272,7 @@ fn specs(
     gateway: &GatewayBundle,
     group: &Group,
     rules: &[DispatchRule],
-) -> (Vec<Value>, Vec<(String, String)>) {
+) -> (Vec<Value>, RuleNames) {
     let mut names = Vec::new();
     let mut specs = Vec::new();
     for rule in rules {
@@ -278,10 +281,9 @@ fn specs(
         let host = host_filter_name(gateway, &group.namespace, header);
         let host = json!({"type": "ExtensionRef", "extensionRef":
             {"group": super::ENVOY_GATEWAY, "kind": "HTTPRouteFilter", "name": host}});
-        if let Some(filters) = spec["filters"].as_array_mut() {
+        let filters = spec.entry("filters").or_insert_with(|| json!([]));
+        if let Some(filters) = filters.as_array_mut() {
             filters.push(host);
-        } else {
-            spec["filters"] = json!([host]);
         }
         let mut headers = vec![json!({"name": BACKEND_HEADER, "value": rule.backend.id})];
         if let Some((route, name)) = &rule.of {
@@ -294,13 +296,14 @@ fn specs(
                     0 => name.clone(),
                     _ => format!("{name}-{number}"),
                 };
-                spec["name"] = unique.clone().into();
+                spec.insert("name".to_owned(), unique.clone().into());
                 names.push((name.clone(), unique));
             }
         }
-        spec["matches"] = json!([{"headers": headers}]);
-        spec["backendRefs"] = json!([backend_ref(&rule.backend)]);
-        specs.push(spec);
+        let backends = json!([backend_ref(&rule.backend)]);
+        spec.insert("matches".to_owned(), json!([{"headers": headers}]));
+        spec.insert("backendRefs".to_owned(), backends);
+        specs.push(spec.into());
     }
     (specs, names)
 }

@@ -1,7 +1,7 @@
 //! An object of the folder.
 
 use crate::manifest::Document;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// An object, the file that it is in, and what it is for.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,4 +74,11 @@ impl WrittenObject {
     pub fn name(&self) -> &str {
         self.text("/metadata/name")
     }
+}
+
+/// A JSON object of the members that are there.
+pub(super) fn members<const N: usize>(members: [(&str, Option<Value>); N]) -> Map<String, Value> {
+    let members = members.into_iter();
+    let present = members.filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    present.collect()
 }

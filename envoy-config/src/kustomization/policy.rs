@@ -3,8 +3,8 @@
 //! What limits is in the `rate-limit` filter. The rest of a policy for a route goes to the route's
 //! dispatch, where Envoy decides on clusters, timeouts and retries.
 
-use super::dispatch::{Dispatched, Group};
-use super::object::WrittenObject;
+use super::dispatch::{Dispatched, Group, RuleNames};
+use super::object::{WrittenObject, members};
 use super::{Decided, OWNED_HEADERS, envoy_gateway, prefix, retry};
 use crate::bundle::{GatewayBundle, ServedRule};
 use crate::manifest::model::{Object, Route};
@@ -107,12 +107,7 @@ impl<'a> Policies<'a> {
         }
     }
 
-    fn retarget_route(
-        &mut self,
-        group: &Group,
-        route: &str,
-        dispatch: &[(String, Vec<(String, String)>)],
-    ) {
+    fn retarget_route(&mut self, group: &Group, route: &str, dispatch: &[(String, RuleNames)]) {
         let Some(route) = self.route(group.kind(), &group.namespace, route) else {
             return;
         };
@@ -228,16 +223,8 @@ impl<'a> Policies<'a> {
             false => &["rateLimit"],
         };
         let mut spec = without(document, limits);
-        let fields = spec
-            .keys()
-            .filter(|field| !TARGETS.contains(&field.as_str()));
-        if fields
-            .filter(|field| *field != "mergeType")
-            .next()
-            .is_none()
-        {
-            return None;
-        }
+        let mut fields = spec.keys().map(String::as_str);
+        fields.find(|field| !TARGETS.contains(field) && *field != "mergeType")?;
         let scopes = self.traffic.iter().filter(|(_, policy)| **policy == index);
         let scopes: Vec<&Scope> = scopes.map(|(scope, _)| scope).collect();
         if scopes.iter().any(|scope| self.decided.has(scope)) {
@@ -291,18 +278,20 @@ fn settings(document: Option<&Document>) -> Map<String, Value> {
 }
 
 pub(super) fn target_ref(kind: &str, name: &str, section: Option<&str>) -> Value {
-    let mut target = json!({"group": GATEWAY_API, "kind": kind, "name": name});
-    if let Some(section) = section {
-        target["sectionName"] = section.into();
-    }
-    target
+    let target = members([
+        ("group", Some(GATEWAY_API.into())),
+        ("kind", Some(kind.into())),
+        ("name", Some(name.into())),
+        ("sectionName", section.map(Value::from)),
+    ]);
+    target.into()
 }
 
 /// Clients of GRPCRoutes speak HTTP/2, and so have their backends to be spoken to.
 fn client_protocol(
     gateway: &GatewayBundle,
     group: &Group,
-    routes: &[(String, Vec<(String, String)>)],
+    routes: &[(String, RuleNames)],
 ) -> WrittenObject {
     let targets = routes.iter();
     let targets: Vec<Value> = targets

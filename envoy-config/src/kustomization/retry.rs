@@ -6,7 +6,7 @@
 
 use super::dispatch::{Group, file};
 use super::envoy_gateway;
-use super::object::WrittenObject;
+use super::object::{WrittenObject, members};
 use super::policy::target_ref;
 use crate::bundle::GatewayBundle;
 use crate::native::NativeSettings;
@@ -37,20 +37,18 @@ pub(super) fn policy(
     let targets: Vec<Value> = targets
         .map(|name| target_ref("HTTPRoute", name, None))
         .collect();
-    let mut spec = json!({
-        "targetRefs": targets,
-        "mergeType": "StrategicMerge",
-        "retry": retry(native)?,
-    });
-    if group.grpc {
-        spec["useClientProtocol"] = true.into();
-    }
+    let spec = members([
+        ("targetRefs", Some(targets.into())),
+        ("mergeType", Some("StrategicMerge".into())),
+        ("retry", Some(retry(native)?)),
+        ("useClientProtocol", group.grpc.then(|| true.into())),
+    ]);
     Some(WrittenObject::new(
         file(gateway),
         "Retries of a rule, after resets and late attempts, too.",
         (envoy_gateway(), "BackendTrafficPolicy"),
         (&group.namespace, routes.first()?),
-        spec,
+        spec.into(),
     ))
 }
 
@@ -60,19 +58,24 @@ fn retry(native: &NativeSettings) -> Option<Value> {
         [] => &[DEFAULT_CODE],
         codes => codes,
     };
-    let mut spec = json!({"retryOn": {"triggers": TRIGGERS, "httpStatusCodes": codes}});
-    if let Some(attempts) = retry.attempts {
-        spec["numRetries"] = attempts.into();
-    }
-    let timeouts = native.timeouts.as_ref();
-    if let Some(timeout) = timeouts.and_then(|timeouts| timeouts.backend_request.as_ref()) {
-        spec["perRetry"]["timeout"] = timeout.as_str().into();
-    }
+    let timeout = native.timeouts.as_ref();
+    let timeout = timeout.and_then(|timeouts| timeouts.backend_request.as_ref());
     // Envoy Gateway refuses a pause of zero.
-    if let Some(backoff) = retry.backoff.as_ref().filter(|backoff| !is_zero(backoff)) {
-        spec["perRetry"]["backOff"] = json!({"baseInterval": backoff});
-    }
-    Some(spec)
+    let backoff = retry.backoff.as_ref().filter(|backoff| !is_zero(backoff));
+    let each = members([
+        ("timeout", timeout.map(|timeout| json!(timeout))),
+        (
+            "backOff",
+            backoff.map(|backoff| json!({"baseInterval": backoff})),
+        ),
+    ]);
+    let on = json!({"triggers": TRIGGERS, "httpStatusCodes": codes});
+    let spec = members([
+        ("retryOn", Some(on)),
+        ("numRetries", retry.attempts.map(|attempts| attempts.into())),
+        ("perRetry", (!each.is_empty()).then(|| each.into())),
+    ]);
+    Some(spec.into())
 }
 
 fn is_zero(duration: &str) -> bool {
