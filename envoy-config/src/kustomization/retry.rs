@@ -11,7 +11,7 @@ use super::policy::target_ref;
 use crate::bundle::GatewayBundle;
 use crate::native::NativeSettings;
 use gateway_api::Duration;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Envoy Gateway's reasons where nothing else is said, and `reset`.
 const TRIGGERS: [&str; 6] = [
@@ -37,20 +37,19 @@ pub(super) fn policy(
     let targets: Vec<Value> = targets
         .map(|name| target_ref("HTTPRoute", name, None))
         .collect();
-    let mut spec = json!({
-        "targetRefs": targets,
-        "mergeType": "StrategicMerge",
-        "retry": retry(native)?,
-    });
+    let mut spec = Map::new();
+    spec.insert("targetRefs".to_owned(), targets.into());
+    spec.insert("mergeType".to_owned(), "StrategicMerge".into());
+    spec.insert("retry".to_owned(), retry(native)?);
     if group.grpc {
-        spec["useClientProtocol"] = true.into();
+        spec.insert("useClientProtocol".to_owned(), true.into());
     }
     Some(WrittenObject::new(
         file(gateway),
         "Retries of a rule, after resets and late attempts, too.",
         (envoy_gateway(), "BackendTrafficPolicy"),
         (&group.namespace, routes.first()?),
-        spec,
+        spec.into(),
     ))
 }
 
@@ -60,19 +59,25 @@ fn retry(native: &NativeSettings) -> Option<Value> {
         [] => &[DEFAULT_CODE],
         codes => codes,
     };
-    let mut spec = json!({"retryOn": {"triggers": TRIGGERS, "httpStatusCodes": codes}});
+    let mut spec = Map::new();
+    let on = json!({"triggers": TRIGGERS, "httpStatusCodes": codes});
+    spec.insert("retryOn".to_owned(), on);
     if let Some(attempts) = retry.attempts {
-        spec["numRetries"] = attempts.into();
+        spec.insert("numRetries".to_owned(), attempts.into());
     }
+    let mut each = Map::new();
     let timeouts = native.timeouts.as_ref();
     if let Some(timeout) = timeouts.and_then(|timeouts| timeouts.backend_request.as_ref()) {
-        spec["perRetry"]["timeout"] = timeout.as_str().into();
+        each.insert("timeout".to_owned(), timeout.as_str().into());
     }
     // Envoy Gateway refuses a pause of zero.
     if let Some(backoff) = retry.backoff.as_ref().filter(|backoff| !is_zero(backoff)) {
-        spec["perRetry"]["backOff"] = json!({"baseInterval": backoff});
+        each.insert("backOff".to_owned(), json!({"baseInterval": backoff}));
     }
-    Some(spec)
+    if !each.is_empty() {
+        spec.insert("perRetry".to_owned(), each.into());
+    }
+    Some(spec.into())
 }
 
 fn is_zero(duration: &str) -> bool {
