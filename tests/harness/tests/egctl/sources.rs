@@ -59,7 +59,8 @@ fn parted<'t>(name: &str, text: &'t str) -> Vec<(String, &'t str)> {
     for (number, line) in (1..).zip(lines) {
         if line.starts_with("---") {
             if let Some(begins) = begins.take() {
-                documents.push((format!("{name}:{begins}"), &text[start..offset]));
+                let document = text.get(start..offset).unwrap_or_default();
+                documents.push((format!("{name}:{begins}"), document));
             }
             start = (offset + line.len()).min(text.len());
         } else if !line.trim().is_empty() && !line.starts_with('#') {
