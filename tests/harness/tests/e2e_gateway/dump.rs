@@ -97,6 +97,33 @@ impl Dump {
         }
     }
 
+    /// Every route, and the name of its virtual host.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let hosts = self
+            .routes
+            .values()
+            .filter_map(|one| one["virtualHosts"].as_array());
+        hosts.flatten().flat_map(|host| {
+            let routes = host["routes"].as_array().into_iter().flatten();
+            routes.map(|route| (text(host, "/name"), route))
+        })
+    }
+
+    /// A cluster by its name.
+    pub(crate) fn cluster(&self, name: &str) -> Option<&Value> {
+        self.clusters.iter().find(|one| text(one, "/name") == name)
+    }
+
+    /// `<namespace>/<service>:<port>` of each Service that has endpoints in a cluster.
+    pub(crate) fn services_of(&self, cluster: &str) -> Vec<String> {
+        let assignment = self.endpoints.get(cluster);
+        let localities = assignment.and_then(|one| one["endpoints"].as_array());
+        let services = localities.into_iter().flatten().filter_map(service);
+        services
+            .map(|(namespace, service, port)| id(&namespace, &service, port))
+            .collect()
+    }
+
     /// The Services that endpoints are of, as backends to be started.
     pub(crate) fn services(&self, objects: &[Value]) -> Vec<Cluster> {
         let mut services = BTreeMap::new();

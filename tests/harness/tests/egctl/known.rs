@@ -26,6 +26,32 @@ const KNOWN: &[(&str, &[(By, &str)])] = &[
         ],
     ),
     (
+        "tests/harness/tests/explain",
+        &[
+            (
+                Both,
+                "BackendTrafficPolicy shop/broken: Accepted=False Invalid",
+            ),
+            (
+                Both,
+                "HTTPRoute shop/broken: ResolvedRefs=False UnsupportedValue",
+            ),
+            (
+                Both,
+                "HTTPRoute shop/wide: ResolvedRefs=False RefNotPermitted",
+            ),
+            // A rule in the shadow of another, which is to be explained.
+            (
+                EnvoyGateway,
+                "HTTPRoute shop/catalogue: RouteRulesOverlap=True RouteRulesOverlap",
+            ),
+            (
+                EnvoyGateway,
+                "HTTPRoute shop/legacy: RouteRulesOverlap=True RouteRulesOverlap",
+            ),
+        ],
+    ),
+    (
         "tests/scenarios/black-hole",
         &[
             (

@@ -8,6 +8,12 @@ mod check;
 #[cfg(test)]
 mod conditions;
 #[cfg(test)]
+mod dispatch;
+#[cfg(test)]
+#[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../e2e_gateway/dump.rs"]
+mod dump;
+#[cfg(test)]
 mod excerpt;
 #[cfg(test)]
 mod known;

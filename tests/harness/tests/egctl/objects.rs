@@ -1,6 +1,7 @@
 //! Objects as egctl can translate them: it reads files, and what a cluster adds is not in them.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,10 +32,20 @@ const CLASS: &str = "envoy-gateway";
 const LEFT_OUT: &[(&str, &str, &str)] = &[
     // envoy-config/examples/shop
     ("default", "shop-example-com", "*.example.com"),
+    // tests/harness/tests/explain
+    ("shop", "example-com", "*.example.com"),
     // tests/scenarios/https-listeners
     ("default", "any-host", "localhost"),
     ("default", "example-com", "*.example.com"),
 ];
+
+/// These Secrets, once for all, so that what is translated stays the same.
+static CERTIFICATES: LazyLock<Vec<(&(&str, &str, &str), Value)>> = LazyLock::new(|| {
+    let secrets = LEFT_OUT.iter();
+    secrets
+        .map(|secret| (secret, certificate(*secret)))
+        .collect()
+});
 
 /// The objects of manifests, and the GatewayClass that there has to be exactly once. Policies with
 /// Wasm modules are left out: egctl has no cache of modules, and answers 500 for them.
@@ -51,10 +62,10 @@ pub(crate) fn translatable(manifests: &Manifests) -> Vec<Value> {
     });
     objects.extend(kept.map(object));
     let secrets: BTreeSet<_> = manifests.documents().flat_map(secrets).collect();
-    let left_out = LEFT_OUT.iter().filter(|(namespace, name, _)| {
+    let left_out = CERTIFICATES.iter().filter(|((namespace, name, _), _)| {
         secrets.contains(&((*namespace).to_owned(), (*name).to_owned()))
     });
-    objects.extend(left_out.map(|secret| certificate(*secret)));
+    objects.extend(left_out.map(|(_, secret)| secret.clone()));
     objects
 }
 
