@@ -119,6 +119,11 @@ test-global *arguments: ratelimit-tools
 validate *arguments: egctl
     GWF_REQUIRE_EGCTL=1 cargo test --package gwf --test egctl {{ arguments }}
 
+# Scenarios in a real Envoy that Envoy Gateway's own code configures from what gwf bundle writes
+[group('test')]
+e2e-gateway *arguments: egctl envoy
+    GWF_REQUIRE_EGCTL=1 GWF_REQUIRE_ENVOY=1 cargo test --package gwf --test e2e_gateway {{ arguments }}
+
 # All tests that need nothing but cargo
 [group('test')]
 test *arguments:
@@ -193,4 +198,4 @@ tools: wasm-opt
 
 # All that must hold before a change goes in
 [group('check')]
-ci: lint doc test test-wasm test-v8 test-global validate build agree
+ci: lint doc test test-wasm test-v8 test-global validate e2e-gateway build agree

@@ -1,8 +1,8 @@
 //! Manifests as a running gateway on this machine: `gwf serve`.
 //!
-//! [`run`] makes a [`plan`] of the manifests, a [`generation`] of what Envoy is told from it, has an
+//! [`run`] makes a `plan` of the manifests, a `generation` of what Envoy is told from it, has an
 //! Envoy of its own try that, and only then hands it to the one that serves, as files that it watches
-//! ([`running`]). An edit goes the same way; what is refused anywhere on it changes nothing.
+//! (`running`). An edit goes the same way; what is refused anywhere on it changes nothing.
 
 mod access_log;
 mod backends;
