@@ -74,6 +74,18 @@ fn settings(dump: &Dump, hop: &Hop, action: &Value, cluster: &str) -> Settings {
         json!([services, mirror["runtimeFraction"]])
     });
     settings.insert("mirrors".to_owned(), mirrors.collect());
+    if let Some(reasons) = settings
+        .get_mut("route.retryPolicy")
+        .map(|one| &mut one["retryOn"])
+    {
+        // A bundle adds `reset`, which Envoy Gateway leaves out of an HTTPRoute's `retry`.
+        let kept = reasons
+            .as_str()
+            .unwrap()
+            .split(',')
+            .filter(|one| *one != "reset");
+        *reasons = kept.collect::<BTreeSet<_>>().into_iter().collect();
+    }
     if hop.route.starts_with("grpcroute/") {
         // Known to be HTTP/2; dispatched in the protocol of the client, which speaks gRPC.
         settings.remove("cluster.typedExtensionProtocolOptions");
@@ -117,6 +129,8 @@ fn dispatched(dump: &Dump, hop: &Hop) -> Option<Settings> {
         let value = match wanted["name"].as_str().unwrap() {
             "x-gateway-backend" => &hop.service,
             "x-gateway-route" => &hop.route,
+            // The request asks for no upgrade.
+            "upgrade" => return false,
             other => panic!("a dispatch route matches {other}"),
         };
         let exact = wanted.pointer("/stringMatch/exact").and_then(Value::as_str);
@@ -202,7 +216,7 @@ fn what_is_lost_on_the_way_is_found() {
     let shop = shop.unwrap();
     let losses = [
         ("request: 2s", "request: 3s", "route.timeout: "),
-        ("attempts: 2", "attempts: 3", "route.retryPolicy: "),
+        ("numRetries: 2", "numRetries: 3", "route.retryPolicy: "),
         ("name: search-next", "name: search", "mirrors: "),
         (
             "default/api-v2:8080",

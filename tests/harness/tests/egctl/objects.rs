@@ -28,8 +28,10 @@ const KINDS: &[&str] = &[
 
 const CLASS: &str = "envoy-gateway";
 
+type LeftOut = (&'static str, &'static str, &'static str);
+
 /// Secrets that manifests leave to whoever applies them: namespace, name, and what host they are for.
-const LEFT_OUT: &[(&str, &str, &str)] = &[
+const LEFT_OUT: [LeftOut; 4] = [
     // envoy-config/examples/shop
     ("default", "shop-example-com", "*.example.com"),
     // tests/harness/tests/explain
@@ -40,12 +42,7 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
 ];
 
 /// These Secrets, once for all, so that what is translated stays the same.
-static CERTIFICATES: LazyLock<Vec<(&(&str, &str, &str), Value)>> = LazyLock::new(|| {
-    let secrets = LEFT_OUT.iter();
-    secrets
-        .map(|secret| (secret, certificate(*secret)))
-        .collect()
-});
+static CERTIFICATES: LazyLock<[Value; 4]> = LazyLock::new(|| LEFT_OUT.map(certificate));
 
 /// The objects of manifests, and the GatewayClass that there has to be exactly once. Policies with
 /// Wasm modules are left out: egctl has no cache of modules, and answers 500 for them.
@@ -62,9 +59,11 @@ pub(crate) fn translatable(manifests: &Manifests) -> Vec<Value> {
     });
     objects.extend(kept.map(object));
     let secrets: BTreeSet<_> = manifests.documents().flat_map(secrets).collect();
-    let left_out = CERTIFICATES.iter().filter(|((namespace, name, _), _)| {
+    let refers = |(namespace, name, _): &LeftOut| {
         secrets.contains(&((*namespace).to_owned(), (*name).to_owned()))
-    });
+    };
+    let left_out = LEFT_OUT.iter().zip(CERTIFICATES.iter());
+    let left_out = left_out.filter(|(secret, _)| refers(secret));
     objects.extend(left_out.map(|(_, secret)| secret.clone()));
     objects
 }
@@ -104,7 +103,7 @@ fn object(document: &Document) -> Value {
     value
 }
 
-fn certificate((namespace, name, host): (&str, &str, &str)) -> Value {
+fn certificate((namespace, name, host): LeftOut) -> Value {
     let signed = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
     json!({
         "apiVersion": "v1",
