@@ -77,6 +77,27 @@ fn a_policy_of_a_rule_goes_to_what_dispatches_for_that_rule() {
 }
 
 #[test]
+fn where_the_filters_hand_out_a_cookie_envoy_does_not() {
+    let balancer = "loadBalancer: {type: ConsistentHash, consistentHash: \
+                    {type: Cookie, cookie: {name: client, ttl: 1h}}}";
+    let spec = format!("{{{}, {balancer}}}", to("HTTPRoute", "r"));
+    let next = OPEN.replace("name: web", "name: next");
+    let next = next.rsplit_once("apiVersion").unwrap().1;
+    let next = format!("apiVersion{next}");
+    let cookie = |backends: &str| {
+        let rules =
+            format!("{{parentRefs: [{{name: gw}}], rules: [{{backendRefs: [{backends}]}}]}}");
+        let policy = policy("BackendTrafficPolicy", "b", &spec);
+        let written = written(&[OPEN, &next, &http_route("r", &rules), &policy]);
+        let spec = &object(&written, "BackendTrafficPolicy", "b")["spec"];
+        spec["loadBalancer"]["consistentHash"]["cookie"].clone()
+    };
+    let (web, next) = ("{name: web, port: 8080}", "{name: next, port: 8080}");
+    assert_eq!(cookie(&format!("{web}, {next}")), json!({"name": "client"}));
+    assert_eq!(cookie(web), json!({"name": "client", "ttl": "1h"}));
+}
+
+#[test]
 fn a_policy_of_a_grpc_route_keeps_the_clients_protocol() {
     let spec = format!(
         "{{{}, circuitBreaker: {{maxConnections: 3}}}}",

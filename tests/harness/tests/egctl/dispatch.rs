@@ -74,6 +74,17 @@ fn settings(dump: &Dump, hop: &Hop, action: &Value, cluster: &str) -> Settings {
         json!([services, mirror["runtimeFraction"]])
     });
     settings.insert("mirrors".to_owned(), mirrors.collect());
+    let hashed = settings
+        .get_mut("route.hashPolicy")
+        .and_then(Value::as_array_mut);
+    for cookie in hashed
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one.get_mut("cookie")?.as_object_mut())
+    {
+        // Where it has one, Envoy hands the cookie out; a bundle leaves that to the filters.
+        cookie.remove("ttl");
+    }
     if let Some(reasons) = settings
         .get_mut("route.retryPolicy")
         .map(|one| &mut one["retryOn"])
