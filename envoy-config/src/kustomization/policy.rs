@@ -13,7 +13,7 @@ use crate::report::{Report, Severity};
 use crate::target::{self, Attached, Scope};
 use gateway_filter_sdk::route::spec::RouteKind;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Fields of a policy that are not settings of Envoy.
 const NOT_SETTINGS: [&str; 5] = [
@@ -34,6 +34,8 @@ pub(super) struct Policies<'a> {
     partial: bool,
     /// By index of a BackendTrafficPolicy, and whether they are of GRPCRoutes, its dispatch routes.
     targets: BTreeMap<(usize, bool), Vec<Value>>,
+    /// The policies of routes that have a rule with several backends.
+    split: BTreeSet<usize>,
     /// Policies of dispatch routes for which the manifests have none.
     own: Vec<WrittenObject>,
     /// The Gateways whose requests are decided by the filters.
@@ -52,6 +54,7 @@ impl<'a> Policies<'a> {
             decided,
             partial,
             targets: BTreeMap::new(),
+            split: BTreeSet::new(),
             own: Vec::new(),
             gateways: Vec::new(),
             report: Report::default(),
@@ -111,6 +114,8 @@ impl<'a> Policies<'a> {
         let Some(route) = self.route(group.kind(), &group.namespace, route) else {
             return;
         };
+        let mut rules = route.value.spec.rules.iter().flatten();
+        let split = rules.any(|rule| rule.backend_refs.iter().flatten().nth(1).is_some());
         for (name, rules) in dispatch {
             let whole = Scope::of_rule(&route.document, None);
             let sections = rules.iter().map(|(rule, section)| {
@@ -132,6 +137,9 @@ impl<'a> Policies<'a> {
                     self.report
                         .ignore(document, "spec", Severity::Error, message);
                     continue;
+                }
+                if split {
+                    self.split.insert(policy);
                 }
                 let targets = self.targets.entry((policy, group.grpc)).or_default();
                 targets.push(target_ref("HTTPRoute", name, section.map(String::as_str)));
@@ -191,6 +199,9 @@ impl<'a> Policies<'a> {
                 &["targetRef", "targetRefs", "targetSelectors", "rateLimit"],
             );
             spec.insert("targetRefs".to_owned(), targets.into());
+            if self.split.contains(&index) {
+                leave_the_cookie(&mut spec);
+            }
             let mut name = document.name().to_owned();
             if has_kept {
                 name += "-dispatch";
@@ -244,6 +255,16 @@ impl<'a> Policies<'a> {
             spec.insert("targetRefs".to_owned(), targets.into());
         }
         Some(traffic_policy(document, document.name(), spec))
+    }
+}
+
+/// Where a rule is split by a cookie, the `canary` filter sets it. Envoy, which chooses the pod by the same
+/// cookie, would set another one of that name, but not without `ttl`.
+fn leave_the_cookie(spec: &mut Map<String, Value>) {
+    let hash = spec.get_mut("loadBalancer");
+    let cookie = hash.and_then(|hash| hash.pointer_mut("/consistentHash/cookie"));
+    if let Some(cookie) = cookie.and_then(Value::as_object_mut) {
+        cookie.remove("ttl");
     }
 }
 

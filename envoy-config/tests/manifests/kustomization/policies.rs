@@ -172,6 +172,34 @@ fn retries_stay_on_the_rule_where_the_route_has_a_policy() {
 }
 
 #[test]
+fn the_cookie_of_a_hash_is_set_by_one_only() {
+    let rule = |backends: &str| {
+        format!("{{parentRefs: [{{name: gw}}], rules: [{{backendRefs: [{backends}]}}]}}")
+    };
+    let [web, other] = ["{name: web, port: 8080}", "{name: other, port: 8080}"];
+    let hash = "loadBalancer: {type: ConsistentHash, consistentHash: {type: Cookie, cookie: {name: c, ttl: 1h}}}";
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: other, namespace: infra}\n\
+                   spec: {ports: [{port: 8080}]}\n---\n";
+    let ttl = |backends: &str| {
+        let spec = format!("{{{}, {hash}}}", to("HTTPRoute", "r"));
+        let route = http_route("r", &rule(backends));
+        let written = written(&[
+            OPEN,
+            service,
+            &route,
+            &policy("BackendTrafficPolicy", "b", &spec),
+        ]);
+        let policy = &object(&written, "BackendTrafficPolicy", "b")["spec"];
+        let cookie = &policy["loadBalancer"]["consistentHash"]["cookie"];
+        assert_eq!(cookie["name"], "c");
+        cookie.get("ttl").is_some()
+    };
+    // With one backend the filter does not decide, and Envoy has to set it.
+    assert!(ttl(web));
+    assert!(!ttl(&format!("{web}, {other}")));
+}
+
+#[test]
 fn a_policy_that_only_limits_is_in_the_filters_alone() {
     let limit = "rateLimit: {local: {rules: [{limit: {requests: 1, unit: Hour}}]}}";
     let spec = format!("{{{}, {limit}}}", to("Gateway", "gw"));
