@@ -34,8 +34,8 @@ pub(super) struct Policies<'a> {
     partial: bool,
     /// By index of a BackendTrafficPolicy, and whether they are of GRPCRoutes, its dispatch routes.
     targets: BTreeMap<(usize, bool), Vec<Value>>,
-    /// BackendTrafficPolicies of rules with a single Service, whose clients get their cookie from Envoy.
-    single: BTreeSet<usize>,
+    /// The policies of routes that have a rule with several backends.
+    split: BTreeSet<usize>,
     /// Policies of dispatch routes for which the manifests have none.
     own: Vec<WrittenObject>,
     /// The Gateways whose requests are decided by the filters.
@@ -54,7 +54,7 @@ impl<'a> Policies<'a> {
             decided,
             partial,
             targets: BTreeMap::new(),
-            single: BTreeSet::new(),
+            split: BTreeSet::new(),
             own: Vec::new(),
             gateways: Vec::new(),
             report: Report::default(),
@@ -91,7 +91,7 @@ impl<'a> Policies<'a> {
             .push((gateway.namespace.clone(), gateway.name.clone()));
         for (group, routes) in &dispatched.routes {
             match (&group.route, group.retried) {
-                (Some(route), None) => self.retarget_route(gateway, group, route, routes),
+                (Some(route), None) => self.retarget_route(group, route, routes),
                 (Some(route), Some(rule)) => {
                     let names: Vec<&str> = routes.iter().map(|(name, _)| &**name).collect();
                     let rules = gateway.rules.iter();
@@ -110,29 +110,19 @@ impl<'a> Policies<'a> {
         }
     }
 
-    fn retarget_route(
-        &mut self,
-        gateway: &GatewayBundle,
-        group: &Group,
-        route: &str,
-        dispatch: &[(String, RuleNames)],
-    ) {
+    fn retarget_route(&mut self, group: &Group, route: &str, dispatch: &[(String, RuleNames)]) {
         let Some(route) = self.route(group.kind(), &group.namespace, route) else {
             return;
         };
-        let of_route = gateway.rules.iter().filter(|rule| {
-            rule.kind == group.kind()
-                && route.is(&rule.namespace, &rule.name)
-                && rule.backends.len() == 1
-        });
-        let single: Vec<_> = of_route.map(|rule| rule.rule_name.as_deref()).collect();
+        let mut rules = route.value.spec.rules.iter().flatten();
+        let split = rules.any(|rule| rule.backend_refs.iter().flatten().nth(1).is_some());
         for (name, rules) in dispatch {
             let whole = Scope::of_rule(&route.document, None);
             let sections = rules.iter().map(|(rule, section)| {
                 let scope = Scope::of_rule(&route.document, Some(rule))
                     .into_iter()
                     .next();
-                (scope, Some((rule, section)))
+                (scope, Some(section))
             });
             let scopes = whole.into_iter().map(|scope| (Some(scope), None));
             for (scope, section) in scopes.chain(sections).collect::<Vec<_>>() {
@@ -148,16 +138,11 @@ impl<'a> Policies<'a> {
                         .ignore(document, "spec", Severity::Error, message);
                     continue;
                 }
-                let of_policy = |rule: &Option<&str>| match section {
-                    Some((name, _)) => *rule == Some(name),
-                    None => true,
-                };
-                if single.iter().any(of_policy) {
-                    self.single.insert(policy);
+                if split {
+                    self.split.insert(policy);
                 }
-                let section = section.map(|(_, section)| section.as_str());
                 let targets = self.targets.entry((policy, group.grpc)).or_default();
-                targets.push(target_ref("HTTPRoute", name, section));
+                targets.push(target_ref("HTTPRoute", name, section.map(String::as_str)));
             }
         }
     }
@@ -213,10 +198,10 @@ impl<'a> Policies<'a> {
                 document,
                 &["targetRef", "targetRefs", "targetSelectors", "rateLimit"],
             );
-            if !self.single.contains(&index) {
-                no_cookies_of_envoy(&mut spec);
-            }
             spec.insert("targetRefs".to_owned(), targets.into());
+            if self.split.contains(&index) {
+                leave_the_cookie(&mut spec);
+            }
             let mut name = document.name().to_owned();
             if has_kept {
                 name += "-dispatch";
@@ -273,12 +258,12 @@ impl<'a> Policies<'a> {
     }
 }
 
-/// The filters give clients the cookie that is hashed; one of Envoy's own in the same answer would take
-/// its place, and the client from its Service. Without a TTL Envoy gives none.
-fn no_cookies_of_envoy(spec: &mut Map<String, Value>) {
-    let balancer = spec.get_mut("loadBalancer");
-    let cookie = balancer.and_then(|one| one.pointer_mut("/consistentHash/cookie"));
-    if let Some(Value::Object(cookie)) = cookie {
+/// Where a rule is split by a cookie, the `canary` filter sets it. Envoy, which chooses the pod by the same
+/// cookie, would set another one of that name, but not without `ttl`.
+fn leave_the_cookie(spec: &mut Map<String, Value>) {
+    let hash = spec.get_mut("loadBalancer");
+    let cookie = hash.and_then(|hash| hash.pointer_mut("/consistentHash/cookie"));
+    if let Some(cookie) = cookie.and_then(Value::as_object_mut) {
         cookie.remove("ttl");
     }
 }

@@ -77,27 +77,6 @@ fn a_policy_of_a_rule_goes_to_what_dispatches_for_that_rule() {
 }
 
 #[test]
-fn where_the_filters_hand_out_a_cookie_envoy_does_not() {
-    let balancer = "loadBalancer: {type: ConsistentHash, consistentHash: \
-                    {type: Cookie, cookie: {name: client, ttl: 1h}}}";
-    let spec = format!("{{{}, {balancer}}}", to("HTTPRoute", "r"));
-    let next = OPEN.replace("name: web", "name: next");
-    let next = next.rsplit_once("apiVersion").unwrap().1;
-    let next = format!("apiVersion{next}");
-    let cookie = |backends: &str| {
-        let rules =
-            format!("{{parentRefs: [{{name: gw}}], rules: [{{backendRefs: [{backends}]}}]}}");
-        let policy = policy("BackendTrafficPolicy", "b", &spec);
-        let written = written(&[OPEN, &next, &http_route("r", &rules), &policy]);
-        let spec = &object(&written, "BackendTrafficPolicy", "b")["spec"];
-        spec["loadBalancer"]["consistentHash"]["cookie"].clone()
-    };
-    let (web, next) = ("{name: web, port: 8080}", "{name: next, port: 8080}");
-    assert_eq!(cookie(&format!("{web}, {next}")), json!({"name": "client"}));
-    assert_eq!(cookie(web), json!({"name": "client", "ttl": "1h"}));
-}
-
-#[test]
 fn a_policy_of_a_grpc_route_keeps_the_clients_protocol() {
     let spec = format!(
         "{{{}, circuitBreaker: {{maxConnections: 3}}}}",
@@ -190,6 +169,34 @@ fn retries_stay_on_the_rule_where_the_route_has_a_policy() {
         .filter(|name| name.starts_with("BackendTrafficPolicy"))
         .collect();
     assert_eq!(policies, ["BackendTrafficPolicy infra/b"]);
+}
+
+#[test]
+fn the_cookie_of_a_hash_is_set_by_one_only() {
+    let rule = |backends: &str| {
+        format!("{{parentRefs: [{{name: gw}}], rules: [{{backendRefs: [{backends}]}}]}}")
+    };
+    let [web, other] = ["{name: web, port: 8080}", "{name: other, port: 8080}"];
+    let hash = "loadBalancer: {type: ConsistentHash, consistentHash: {type: Cookie, cookie: {name: c, ttl: 1h}}}";
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: other, namespace: infra}\n\
+                   spec: {ports: [{port: 8080}]}\n---\n";
+    let ttl = |backends: &str| {
+        let spec = format!("{{{}, {hash}}}", to("HTTPRoute", "r"));
+        let route = http_route("r", &rule(backends));
+        let written = written(&[
+            OPEN,
+            service,
+            &route,
+            &policy("BackendTrafficPolicy", "b", &spec),
+        ]);
+        let policy = &object(&written, "BackendTrafficPolicy", "b")["spec"];
+        let cookie = &policy["loadBalancer"]["consistentHash"]["cookie"];
+        assert_eq!(cookie["name"], "c");
+        cookie.get("ttl").is_some()
+    };
+    // With one backend the filter does not decide, and Envoy has to set it.
+    assert!(ttl(web));
+    assert!(!ttl(&format!("{web}, {other}")));
 }
 
 #[test]
