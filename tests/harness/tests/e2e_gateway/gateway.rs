@@ -21,6 +21,15 @@ pub(crate) struct Tools {
     pub(crate) envoy: Binary,
 }
 
+/// Which routes there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Routes {
+    /// Those of the bundle.
+    Bundle,
+    /// The original ones, too.
+    Both,
+}
+
 /// The Envoy of a Gateway.
 struct Gateway(EnvoyHost);
 
@@ -29,6 +38,7 @@ pub(crate) fn open(
     tools: &Tools,
     scenario: &Scenario,
     gateway: &GatewayRef,
+    routes: Routes,
 ) -> Result<Box<dyn Host>, Box<dyn Error>> {
     let manifests = load(&scenario.manifests)?;
     let written = kustomize(
@@ -38,6 +48,10 @@ pub(crate) fn open(
     );
     let written = Manifests::parse("bundle", &written.yaml())?;
     let mut objects = translatable(&written);
+    if routes == Routes::Both {
+        let originals = translatable(&manifests).into_iter();
+        objects.extend(originals.filter(|one| one["kind"].as_str().unwrap().ends_with("Route")));
+    }
     objects.iter_mut().for_each(open_listeners);
     let result = tools.egctl.translate(&objects)?;
     let name = format!("{}/{}", gateway.namespace, gateway.name);
