@@ -132,13 +132,28 @@ async fn http2_client(at: SocketAddr, seen: Arc<Seen>) {
                     match sender.try_send_request(sent).await {
                         Ok(answer) => seen.judge(answer).await,
                         Err(unsent) if unsent.message().is_some() => {}
-                        Err(error) => seen.fail(format!("HTTP/2: {:?}", error.into_error())),
+                        Err(error) => {
+                            let error = error.into_error();
+                            if !is_unprocessed(&error) {
+                                seen.fail(format!("HTTP/2: {error:?}"));
+                            }
+                        }
                     }
                 });
             }
             streams.join_all().await;
         }
     }
+}
+
+/// A stream that crossed a GOAWAY: "requests … on streams with a higher identifier … have not been
+/// processed" (RFC 9113, 6.8), and clients send them again on another connection.
+fn is_unprocessed(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    let error = source.and_then(|source| source.downcast_ref::<h2::Error>());
+    error.is_some_and(|error| {
+        error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
+    })
 }
 
 /// Manifests and a module that are refused, each for another reason.
