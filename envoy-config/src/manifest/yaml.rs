@@ -114,11 +114,7 @@ impl Reader<'_> {
                 let mut map = Map::new();
                 for (key, item) in entries {
                     let name = match &key.data {
-                        YamlData::Value(Scalar::String(name))
-                            if boolean(name).is_none() || !self.is_plain(key, name) =>
-                        {
-                            name.to_string()
-                        }
+                        YamlData::Value(Scalar::String(name)) => name.to_string(),
                         _ => return Err(self.refuse(key, "a key must be a string: quote it")),
                     };
                     let path = if path.is_empty() {
@@ -149,17 +145,8 @@ impl Reader<'_> {
             Scalar::FloatingPoint(value) => Number::from_f64(value.into_inner())
                 .map(Value::Number)
                 .ok_or_else(|| self.refuse(node, "not a finite number"))?,
-            Scalar::String(value) => match boolean(value) {
-                Some(boolean) if self.is_plain(node, value) => Value::Bool(boolean),
-                _ => Value::String(value.to_string()),
-            },
+            Scalar::String(value) => Value::String(value.to_string()),
         })
-    }
-
-    /// Written without quotes.
-    fn is_plain(&self, node: &MarkedYaml, value: &str) -> bool {
-        let Position { offset, length, .. } = self.position(node);
-        self.source.inner().get(offset..offset + length) == Some(value)
     }
 
     fn position(&self, node: &MarkedYaml) -> Position {
@@ -169,15 +156,6 @@ impl Reader<'_> {
 
     fn refuse(&self, node: &MarkedYaml, message: &str) -> Box<Problem> {
         Problem::at(self.source, self.position(node), message.to_owned())
-    }
-}
-
-/// What is a boolean in YAML 1.1, which Kubernetes reads, and a text in YAML 1.2.
-fn boolean(text: &str) -> Option<bool> {
-    match text {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
-        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
-        _ => None,
     }
 }
 

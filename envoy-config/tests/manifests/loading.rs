@@ -143,34 +143,6 @@ fn a_document_must_be_an_object_with_kind_and_name() {
 }
 
 #[test]
-fn a_plain_y_is_a_boolean_as_it_is_to_kubernetes() {
-    let route = |value: &str| {
-        let headers = format!("[{{name: a, value: {value}}}]");
-        let rules = format!("{{rules: [{{matches: [{{headers: {headers}}}]}}]}}");
-        http_route("r", &rules)
-    };
-    for plain in ["y", "No", "on"] {
-        let [error] = errors(&route(plain)).try_into().unwrap();
-        let place = "m.yaml:4:48: HTTPRoute infra/r: spec.rules[0].matches[0].headers[0].value";
-        assert!(
-            error.starts_with(&format!("{place}: invalid type: boolean")),
-            "{error}"
-        );
-    }
-    for quoted in ["\"y\"", "'on'"] {
-        assert!(
-            Manifests::parse("m.yaml", &route(quoted)).is_ok(),
-            "{quoted}"
-        );
-    }
-    let key = "apiVersion: v1\nkind: Namespace\nmetadata: {name: n, labels: {y: a}}\n";
-    assert_eq!(
-        errors(key),
-        ["m.yaml:3:30: a key must be a string: quote it"]
-    );
-}
-
-#[test]
 fn an_object_is_defined_once() {
     let service =
         "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 1}]}\n";

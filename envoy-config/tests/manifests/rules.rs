@@ -153,8 +153,8 @@ fn a_direct_response_has_its_body_inline_or_from_a_config_map() {
         )
     };
     assert_eq!(
-        response("{directResponse: {statusCode: 401, contentType: text/plain, body: {inline: none}, header: {set: [{name: a, value: b}]}}}", "").0,
-        json!({"statusCode": 401, "contentType": "text/plain", "body": "none", "header": {"set": [{"name": "a", "value": "b"}]}})
+        response("{directResponse: {statusCode: 401, contentType: text/plain, body: {inline: no}, header: {set: [{name: a, value: b}]}}}", "").0,
+        json!({"statusCode": 401, "contentType": "text/plain", "body": "no", "header": {"set": [{"name": "a", "value": "b"}]}})
     );
     let by_reference = "{directResponse: {body: {type: ValueRef, valueRef: {group: '', kind: ConfigMap, name: c}}}}";
     let map = |data: &str| {

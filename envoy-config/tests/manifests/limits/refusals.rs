@@ -57,7 +57,7 @@ fn what_envoy_gateway_cannot_translate_is_answered_500() {
             "cannot be inverted",
         ),
         (
-            "headers: [{name: x, type: Distinct, value: v}]",
+            "headers: [{name: x, type: Distinct, value: y}]",
             "has no value",
         ),
         ("headers: [{name: x}]", "the value is missing"),

@@ -81,7 +81,7 @@ impl YamlFile {
     }
 }
 
-/// `n` and `on` are texts, not booleans.
+/// As Kubernetes reads YAML: `n` and `on` are texts, not booleans.
 fn options() -> Options {
     serde_saphyr::options! { strict_booleans: true }
 }
