@@ -7,6 +7,7 @@
 //! ClientTrafficPolicy takes such headers off before that match. What the filters replace (routes,
 //! limits, canaries) is left out; all other objects are passed on.
 
+mod decided;
 mod dispatch;
 mod entry;
 mod extension;
@@ -21,12 +22,12 @@ pub use object::WrittenObject;
 pub(crate) use write::yaml;
 pub use write::{Difference, OutputError};
 
-use crate::bundle::{Bundle, GatewayBundle, ServedRule};
+use crate::bundle::{Bundle, GatewayBundle};
 use crate::manifest::model::find;
 use crate::manifest::{Document, ENVOY_GATEWAY, GATEWAY_API, Manifests, ObjectKind};
 use crate::report::{Condition, Report, Severity};
-use crate::target::{self, Scope};
-use gateway_filter_sdk::route::spec::RouteKind;
+use crate::target;
+use decided::Decided;
 use gateway_filter_sdk::router::{BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER};
 use policy::Policies;
 use serde_json::Value;
@@ -104,7 +105,7 @@ pub fn kustomize(
     let mut writer = Writer {
         manifests,
         options,
-        policies: Policies::new(manifests, decided.clone(), !options.routes.is_empty()),
+        policies: Policies::new(manifests, decided.clone()),
         decided,
         objects: Vec::new(),
         report: Report::default(),
@@ -127,38 +128,6 @@ pub fn kustomize(
         .entries
         .sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
     Kustomization { objects, report }
-}
-
-/// The routes that the filters decide for: what Gateways serve and is chosen.
-#[derive(Debug, Clone, Default)]
-struct Decided(BTreeSet<(&'static str, String, String)>);
-
-impl Decided {
-    fn new(bundle: &Bundle, options: &KustomizeOptions) -> Self {
-        let rules = bundle.gateways.iter().flat_map(|gateway| &gateway.rules);
-        let chosen = rules.filter(|rule| {
-            let full_name = format!("{}/{}", rule.namespace, rule.name);
-            options.routes.is_empty() || options.routes.contains(&full_name)
-        });
-        let name = |rule: &ServedRule| {
-            let kind = match rule.kind {
-                RouteKind::HTTPRoute => "HTTPRoute",
-                RouteKind::GRPCRoute => "GRPCRoute",
-            };
-            (kind, rule.namespace.clone(), rule.name.clone())
-        };
-        Self(chosen.map(name).collect())
-    }
-
-    /// Whether it is such a route, or a rule of one.
-    fn has(&self, scope: &Scope) -> bool {
-        self.contains(scope.kind(), scope.namespace(), scope.name())
-    }
-
-    fn contains(&self, kind: &str, namespace: &str, name: &str) -> bool {
-        let mut routes = self.0.iter();
-        routes.any(|route| (route.0, &*route.1, &*route.2) == (kind, namespace, name))
-    }
 }
 
 struct Writer<'a> {
@@ -190,7 +159,7 @@ impl Writer<'_> {
     fn kept_route(&self, document: &Document) -> Option<WrittenObject> {
         let (kind, namespace, name) = (document.kind(), document.namespace(), document.name());
         let mut object = WrittenObject::kept(document);
-        if !self.options.routes.is_empty() && !self.decided.contains(kind, namespace, name) {
+        if self.decided.is_partial() && !self.decided.contains(kind, namespace, name) {
             return Some(object);
         }
         let parents = object
@@ -254,7 +223,7 @@ impl Writer<'_> {
     }
 
     fn gateway(&mut self, gateway: &GatewayBundle) {
-        let routes = dispatch::Plan::new(gateway, &self.policies, &self.options.routes);
+        let routes = dispatch::Plan::new(gateway, &self.policies, &self.decided);
         if routes.rules().is_empty() {
             return;
         }
@@ -293,16 +262,20 @@ impl Writer<'_> {
 
     /// Filters of Envoy that act before ours do, by the route that is matched first.
     fn not_carried(&mut self, routes: &dispatch::Plan) {
-        let chosen = !self.options.routes.is_empty();
         for rule in routes.rules() {
-            let route = self.manifests.routes.iter().find(|route| {
-                route.is(&rule.namespace, &rule.name) && route.value.kind == rule.kind
-            });
-            let Some(route) = route else { continue };
+            let without_hosts =
+                self.decided.is_partial() && rule.hostnames.is_empty() && rule.rule == 0;
             let lost = [
                 ("sessionPersistence", rule.native.session_persistence),
                 ("credentialInjection", rule.native.credential_injection),
             ];
+            if !without_hosts && lost.iter().all(|(_, present)| !present) {
+                continue;
+            }
+            let route = self.manifests.routes.iter().find(|route| {
+                route.is(&rule.namespace, &rule.name) && route.value.kind == rule.kind
+            });
+            let Some(route) = route else { continue };
             for (feature, _) in lost.into_iter().filter(|(_, present)| *present) {
                 let path = format!("spec.rules[{}]", rule.rule);
                 let message = format!(
@@ -312,7 +285,7 @@ impl Writer<'_> {
                 self.report
                     .ignore(&route.document, &path, Severity::Error, message);
             }
-            if chosen && rule.hostnames.is_empty() && rule.rule == 0 {
+            if without_hosts {
                 let message = "a route that is decided by the filters while others are not needs \
                                hostnames of its own";
                 self.report

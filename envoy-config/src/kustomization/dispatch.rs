@@ -5,6 +5,7 @@
 //! well; Envoy Gateway puts what has more headers first. They are HTTPRoutes for GRPCRoutes, too: one
 //! listener cannot have routes of both kinds for the same hostnames.
 
+use super::decided::Decided;
 use super::object::{WrittenObject, members};
 use super::policy::Policies;
 use super::{envoy_gateway, folder, gateway_api, prefix};
@@ -76,18 +77,9 @@ pub(super) struct Dispatched {
 }
 
 impl<'a> Plan<'a> {
-    /// `chosen` are the routes that alone are decided by the filters; empty is all.
-    pub(super) fn new(
-        gateway: &'a GatewayBundle,
-        policies: &Policies,
-        chosen: &BTreeSet<String>,
-    ) -> Self {
-        let decides = |rule: &&ServedRule| {
-            let full_name = format!("{}/{}", rule.namespace, rule.name);
-            chosen.is_empty() || chosen.contains(&full_name)
-        };
-        let rules: Vec<&ServedRule> = gateway.rules.iter().filter(decides).collect();
-        let chosen = !chosen.is_empty();
+    pub(super) fn new(gateway: &'a GatewayBundle, policies: &Policies, decided: &Decided) -> Self {
+        let rules = gateway.rules.iter().filter(|rule| decided.has_rule(rule));
+        let rules: Vec<&ServedRule> = rules.collect();
         let mut plan = Self {
             rules: Vec::new(),
             groups: BTreeMap::new(),
@@ -95,7 +87,7 @@ impl<'a> Plan<'a> {
             hostnames: BTreeMap::new(),
         };
         for rule in &rules {
-            if chosen {
+            if decided.is_partial() {
                 let hostnames = plan.hostnames.entry(rule.namespace.clone()).or_default();
                 hostnames.extend(rule.hostnames.iter().cloned());
             }

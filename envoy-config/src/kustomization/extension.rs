@@ -54,7 +54,7 @@ pub(super) fn objects(
     plan: &Plan,
 ) -> Vec<WrittenObject> {
     let others = others(writer, gateway);
-    if !writer.options.routes.is_empty() {
+    if writer.decided.is_partial() {
         return on_routes(writer, gateway, plan);
     }
     let target = target_ref("Gateway", &gateway.name, None);
@@ -138,14 +138,13 @@ fn of_listener(spec: &RouteMatchSpec, listener: &ListenerInfo) -> RouteMatchSpec
 
 /// On the chosen routes alone: a policy for each namespace, on what takes their place.
 fn on_routes(writer: &Writer, gateway: &GatewayBundle, plan: &Plan) -> Vec<WrittenObject> {
-    let chosen = |route: &&RouteSpec| {
-        let name = format!("{}/{}", route.metadata.namespace, route.metadata.name);
-        writer.options.routes.contains(&name)
-    };
     let routes = gateway.route_match.routes.iter();
     let spec = RouteMatchSpec {
         listeners: gateway.route_match.listeners.clone(),
-        routes: routes.filter(chosen).cloned().collect(),
+        routes: routes
+            .filter(|route| writer.decided.has_spec(route))
+            .cloned()
+            .collect(),
     };
     let namespaces = plan.listeners().keys();
     let policies = namespaces.map(|namespace| {
@@ -294,7 +293,7 @@ fn attached(writer: &Writer) -> target::Attached {
 fn concerns(writer: &Writer, scope: &Scope) -> bool {
     match scope.is_route() {
         true => writer.decided.has(scope),
-        false => writer.options.routes.is_empty(),
+        false => !writer.decided.is_partial(),
     }
 }
 

@@ -3,9 +3,10 @@
 //! What limits is in the `rate-limit` filter. The rest of a policy for a route goes to the route's
 //! dispatch, where Envoy decides on clusters, timeouts and retries.
 
+use super::decided::Decided;
 use super::dispatch::{Dispatched, Group, RuleNames};
 use super::object::{WrittenObject, members};
-use super::{Decided, OWNED_HEADERS, envoy_gateway, prefix, retry};
+use super::{OWNED_HEADERS, envoy_gateway, prefix, retry};
 use crate::bundle::{GatewayBundle, ServedRule};
 use crate::manifest::model::{Object, Route};
 use crate::manifest::{Document, GATEWAY_API, Manifests};
@@ -30,8 +31,6 @@ pub(super) struct Policies<'a> {
     traffic: Attached,
     client: Attached,
     decided: Decided,
-    /// Single routes are decided by the filters and the others are not.
-    partial: bool,
     /// By index of a BackendTrafficPolicy, and whether they are of GRPCRoutes, its dispatch routes.
     targets: BTreeMap<(usize, bool), Vec<Value>>,
     /// The policies of routes that have a rule with several backends.
@@ -44,7 +43,7 @@ pub(super) struct Policies<'a> {
 }
 
 impl<'a> Policies<'a> {
-    pub(super) fn new(manifests: &'a Manifests, decided: Decided, partial: bool) -> Self {
+    pub(super) fn new(manifests: &'a Manifests, decided: Decided) -> Self {
         // What is wrong with targets is reported where limits are read.
         let mut ignored = Report::default();
         Self {
@@ -52,7 +51,6 @@ impl<'a> Policies<'a> {
             traffic: target::attach(manifests, &manifests.traffic_policies, &mut ignored),
             client: target::attach(manifests, &manifests.client_policies, &mut ignored),
             decided,
-            partial,
             targets: BTreeMap::new(),
             split: BTreeSet::new(),
             own: Vec::new(),
@@ -63,6 +61,10 @@ impl<'a> Policies<'a> {
 
     /// Whether a policy for the route of this rule has settings of Envoy.
     pub(super) fn governs(&self, rule: &ServedRule) -> bool {
+        // To find a route among thousands is for nothing where there is no policy.
+        if self.traffic.is_empty() {
+            return false;
+        }
         let Some(route) = self.route(rule.kind, &rule.namespace, &rule.name) else {
             return false;
         };
@@ -178,7 +180,7 @@ impl<'a> Policies<'a> {
         let limits = document.value().pointer("/spec/rateLimit").is_some();
         let kept = self.kept_part(index, document);
         let has_kept = kept.is_some();
-        if limits && self.partial && self.is_for_decided(index) {
+        if limits && self.decided.is_partial() && self.is_for_decided(index) {
             let message = "limits of the Gateway would be counted twice for the routes that the \
                            filters decide: give these a policy of their own";
             self.report.ignore(
@@ -229,7 +231,7 @@ impl<'a> Policies<'a> {
 
     /// The policy for Gateways, listeners, and routes that the filters do not decide.
     fn kept_part(&self, index: usize, document: &Document) -> Option<WrittenObject> {
-        let limits: &[&str] = match self.partial {
+        let limits: &[&str] = match self.decided.is_partial() {
             true => &[],
             false => &["rateLimit"],
         };
