@@ -182,8 +182,12 @@ pub fn bundle(manifests: &Manifests) -> Bundle {
 fn report_unused(manifests: &Manifests, report: &mut Report) {
     for document in manifests.documents() {
         match document.object_kind() {
-            ObjectKind::SecurityPolicy | ObjectKind::Kept => {
-                let message = "not used yet".to_owned();
+            ObjectKind::SecurityPolicy => {
+                let message = "left to Envoy".to_owned();
+                report.ignore(document, "", Severity::Native, message);
+            }
+            ObjectKind::Kept => {
+                let message = "of a kind that is only passed on".to_owned();
                 report.ignore(document, "", Severity::Note, message);
             }
             ObjectKind::Ingress => {
@@ -194,7 +198,7 @@ fn report_unused(manifests: &Manifests, report: &mut Report) {
             | ObjectKind::ClientTrafficPolicy
             | ObjectKind::EnvoyExtensionPolicy => {
                 if let Some(message) = policy::left_to_envoy(document) {
-                    report.ignore(document, "spec", Severity::Note, message);
+                    report.ignore(document, "spec", Severity::Native, message);
                 }
             }
             ObjectKind::Unknown => {

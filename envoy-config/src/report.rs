@@ -6,6 +6,8 @@ use std::fmt;
 /// How much an [`Entry`] matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// Left to Envoy: a bundle passes it on, and nothing of this project does it.
+    Native,
     /// Read, and of no consequence here.
     Note,
     /// Not understood and ignored.

@@ -327,7 +327,7 @@ fn other_kinds_are_named_and_left_alone() {
     assert_eq!(
         lines(&bundle),
         [
-            "m.yaml:15: SecurityPolicy default/p: not used yet",
+            "m.yaml:15: SecurityPolicy default/p: left to Envoy",
             "m.yaml:20: Widget default/w: ignored: the kind example.com/Widget is not known",
         ]
     );

@@ -6,13 +6,14 @@
 
 mod backend;
 mod canary;
+mod condition;
 mod criterion;
 mod facts;
 mod filters;
 mod limits;
 mod listener;
 mod matches;
-mod part;
+
 mod places;
 mod request;
 pub mod text;

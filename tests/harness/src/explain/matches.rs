@@ -12,9 +12,9 @@ use gateway_filter_sdk::route::spec::{
 };
 use gateway_filter_sdk::router::{Listener, Matched};
 
+use super::condition::{PATH, Part, parts};
 use super::criterion;
 use super::facts::{Failed, MatchName, NearMiss, RunnerUp, Shadowed, Winner};
-use super::part::{PATH, Part, parts};
 use super::places::{Places, RulePlace, kind_name};
 
 /// Near misses that are told.

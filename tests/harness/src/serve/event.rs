@@ -104,7 +104,7 @@ pub struct CalledFact {
 /// Something that is refused or not understood, and not served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refused {
-    /// `error` or `warning`.
+    /// `error`, `warning`, or `not served` of what only a cluster has Envoy do.
     pub severity: &'static str,
     /// The file.
     pub file: String,
@@ -122,6 +122,7 @@ impl From<&Entry> for Refused {
     fn from(entry: &Entry) -> Self {
         Self {
             severity: match entry.severity {
+                Severity::Native => "not served",
                 Severity::Error => "error",
                 Severity::Warning | Severity::Note => "warning",
             },

@@ -125,20 +125,9 @@ impl Maker {
             .add(bootstrap(&proxy, &backends), &setting);
         let listeners = bundle.listeners.iter().map(|info| {
             let is_same = |one: &Listener| one.port == info.port && one.tls.is_some() == info.tls;
-            let local = ports
-                .get(&info.port)
-                .filter(|_| proxy.listeners.iter().any(is_same));
-            let mut fact = listener(&name, info, local.copied());
-            fact.notes
-                .extend(local.and_then(|local| self.moved(info.port, *local)));
-            if info.tls
-                && self_signed
-                    .iter()
-                    .any(|names| names.iter().eq(&info.hostname))
-            {
-                fact.notes.push("self-signed certificate".to_owned());
-            }
-            fact
+            let local = ports.get(&info.port).copied();
+            let local = local.filter(|_| proxy.listeners.iter().any(is_same));
+            self.listener(&name, info, local, &self_signed)
         });
         let listeners: Vec<ListenerFact> = listeners.collect();
         let facts = &mut generation.facts;
@@ -151,6 +140,24 @@ impl Maker {
                 address: service.address,
             }));
         Ok(())
+    }
+
+    /// What to say of a listener, and of where it is.
+    fn listener(
+        &self,
+        gateway: &str,
+        info: &ListenerInfo,
+        local: Option<u16>,
+        self_signed: &[Vec<String>],
+    ) -> ListenerFact {
+        let mut fact = listener(gateway, info, local);
+        let moved = local.and_then(|local| self.moved(info.port, local));
+        fact.notes.extend(moved);
+        let is_own = |names: &Vec<String>| names.iter().eq(&info.hostname);
+        if info.tls && self_signed.iter().any(is_own) {
+            fact.notes.push("self-signed certificate".to_owned());
+        }
+        fact
     }
 
     /// The address of each backend, by its cluster.

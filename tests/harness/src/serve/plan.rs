@@ -61,7 +61,8 @@ pub(super) fn plan(options: &Options) -> Result<Plan, Refusal> {
     let gateways: Vec<GatewayPlan> = gateways.collect::<Result<_, _>>()?;
     let mut refused = remarks.entries;
     refused.extend(bundle.report.entries);
-    refused.retain(|entry| entry.severity > Severity::Note);
+    // What a cluster's Envoy would do, and this one does not, is no note here.
+    refused.retain(|entry| entry.severity != Severity::Note);
     if gateways
         .iter()
         .all(|gateway| gateway.proxy.listeners.is_empty())

@@ -265,19 +265,7 @@ fn conditions(spec: &MatchSpec) -> Vec<Part> {
         (alone, Source::Key(key))
     }));
     if !spec.source_cidrs.is_empty() {
-        let key = KeySpec {
-            source_address: Some(true),
-            ..KeySpec::default()
-        };
-        let alone = MatchSpec {
-            source_cidrs: spec.source_cidrs.clone(),
-            ..any_path()
-        };
-        let networks = spec.source_cidrs.join(", ");
-        parts.push(Part {
-            relation: Relation::Network,
-            ..condition("client", networks, alone, Source::Key(key))
-        });
+        parts.push(network(&spec.source_cidrs));
     }
     parts.extend(named(&spec.jwt_claims, "claim", |one, name| {
         let key = KeySpec {
@@ -293,6 +281,21 @@ fn conditions(spec: &MatchSpec) -> Vec<Part> {
     }));
     parts.extend(spec.not.iter().map(not));
     parts
+}
+
+fn network(networks: &[String]) -> Part {
+    let key = KeySpec {
+        source_address: Some(true),
+        ..KeySpec::default()
+    };
+    let alone = MatchSpec {
+        source_cidrs: networks.to_vec(),
+        ..any_path()
+    };
+    Part {
+        relation: Relation::Network,
+        ..condition("client", networks.join(", "), alone, Source::Key(key))
+    }
 }
 
 fn not(spec: &MatchSpec) -> Part {
