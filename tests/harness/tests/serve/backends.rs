@@ -8,11 +8,8 @@ use serde_json::json;
 
 use crate::fixture::{Folder, Served, address, gateway, get, has_envoy, route, service, shop};
 
-#[test]
-fn a_request_comes_to_the_backend_of_its_route() {
-    if !has_envoy() {
-        return;
-    }
+/// Routes to two Services and to one that is not there.
+fn three_routes() -> String {
     let manifests = [
         gateway("public"),
         service("cart"),
@@ -22,7 +19,15 @@ fn a_request_comes_to_the_backend_of_its_route() {
         route("pay", "public", "pay").replace("rules:", "hostnames: ['*.example.com']\n  rules:"),
         route("lost", "public", "nowhere"),
     ];
-    let folder = Folder::with(&manifests.concat());
+    manifests.concat()
+}
+
+#[test]
+fn a_request_comes_to_the_backend_of_its_route() {
+    if !has_envoy() {
+        return;
+    }
+    let folder = Folder::with(&three_routes());
     let mut served = Served::start(&folder, &["--access-log"]);
     let ready = served.next("ready");
     let at = address(&ready);
@@ -53,7 +58,21 @@ fn a_request_comes_to_the_backend_of_its_route() {
     );
     served.next("request");
     assert_eq!(get(at, "example.org", "/", "").status, 500);
+}
 
+#[test]
+fn what_is_served_and_what_is_not_is_told_at_the_start() {
+    if !has_envoy() {
+        return;
+    }
+    let folder = Folder::with(&three_routes());
+    let policy = "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: SecurityPolicy\n\
+        metadata: {name: login, namespace: shop}\nspec:\n  \
+        targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: public}]\n  cors: {}\n";
+    folder.write("policy.yaml", policy);
+    let mut served = Served::start(&folder, &[]);
+    let ready = served.next("ready");
+    let at = address(&ready);
     assert_eq!(ready["listeners"][0]["gateway"], "shop/public");
     assert_eq!(ready["listeners"][0]["url"], json!(format!("http://{at}")));
     let services = ready["services"].as_array().unwrap();
@@ -68,7 +87,11 @@ fn a_request_comes_to_the_backend_of_its_route() {
             (&json!("shop/pay:8080"), &json!("echo"))
         ]
     );
-    let refused = &ready["refused"][0];
+    let refused = ready["refused"].as_array().unwrap();
+    let of = |severity: &str| refused.iter().find(|one| one["severity"] == severity);
+    let policy = of("not served").unwrap();
+    assert_eq!(policy["object"], "SecurityPolicy shop/login");
+    let refused = of("error").unwrap();
     assert_eq!(refused["condition"], "ResolvedRefs=False BackendNotFound");
     assert!(
         refused["file"].as_str().unwrap().ends_with("shop.yaml"),
