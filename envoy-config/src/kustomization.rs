@@ -124,9 +124,11 @@ pub fn kustomize(
         ..
     } = writer;
     objects.sort_by(|a, b| a.file.cmp(&b.file));
-    report
-        .entries
-        .sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    // Policies are looked up by what they are attached to, in no order.
+    report.entries.sort_by(|a, b| {
+        let place = (&a.file, a.line, a.column, &a.message);
+        place.cmp(&(&b.file, b.line, b.column, &b.message))
+    });
     Kustomization { objects, report }
 }
 

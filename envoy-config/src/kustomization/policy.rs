@@ -196,10 +196,8 @@ impl<'a> Policies<'a> {
             if targets.is_empty() {
                 continue;
             }
-            let mut spec = without(
-                document,
-                &["targetRef", "targetRefs", "targetSelectors", "rateLimit"],
-            );
+            let mut spec = without(document, &TARGETS);
+            spec.remove("rateLimit");
             spec.insert("targetRefs".to_owned(), targets.into());
             if self.split.contains(&index) {
                 leave_the_cookie(&mut spec);
@@ -244,9 +242,8 @@ impl<'a> Policies<'a> {
             for field in TARGETS {
                 spec.remove(field);
             }
-            let mut kept = scopes.iter().filter(|scope| !self.decided.has(scope));
+            let kept = scopes.iter().filter(|scope| !self.decided.has(scope));
             let mut targets: Vec<Value> = kept
-                .by_ref()
                 .filter(|scope| scope.namespace() == document.namespace())
                 .map(|scope| target_ref(scope.kind(), scope.name(), scope.section()))
                 .collect();

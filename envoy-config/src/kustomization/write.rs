@@ -67,7 +67,8 @@ impl Kustomization {
     /// Writes the folder. Files that an earlier bundle had and this one has not are removed.
     ///
     /// # Errors
-    /// [`OutputError`]; files that are written already stay.
+    /// [`OutputError`]; files that are written already stay. A file of somebody else's in the place of one
+    /// of these is such an error before anything is written.
     pub fn write(&self, folder: &Path) -> Result<(), OutputError> {
         for difference in self.differences(folder)? {
             let path = folder.join(&difference.file);
@@ -91,6 +92,13 @@ impl Kustomization {
         let mut old = BTreeMap::new();
         read(folder, folder, &mut old)?;
         let mut new = self.files();
+        for file in new.keys().filter(|file| !old.contains_key(*file)) {
+            let path = folder.join(file);
+            if path.exists() {
+                let source = std::io::Error::other("not written by gwf bundle: it would be lost");
+                return Err(OutputError { path, source });
+            }
+        }
         let names = old.keys().chain(new.keys());
         let names: std::collections::BTreeSet<String> = names.cloned().collect();
         let difference = |file: String| Difference {
@@ -128,7 +136,6 @@ fn read(
         }
         let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
         let name = path.strip_prefix(root).unwrap_or(&path);
-        // A file that is in the way of one of ours is refused by the caller, not overwritten.
         if text.starts_with(MARK) {
             files.insert(name.display().to_string(), text);
         }

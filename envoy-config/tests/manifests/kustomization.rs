@@ -406,6 +406,23 @@ fn a_folder_is_compared_and_replaced_and_keeps_what_others_wrote() {
     let notes = folder.path().join("notes.yaml");
     std::fs::write(&notes, "mine: true\n").unwrap();
 
+    // In the place of one of its own, it writes nothing.
+    let theirs = folder.path().join("policies.yaml");
+    std::fs::write(&theirs, "mine: true\n").unwrap();
+    let limits = "{targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: gw}], circuitBreaker: {}}";
+    let policy = format!(
+        "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: BackendTrafficPolicy\n\
+         metadata: {{name: b, namespace: infra}}\nspec: {limits}\n---\n"
+    );
+    let spec = "{parentRefs: [{name: gw}], rules: [{backendRefs: [{name: web, port: 8080}]}]}";
+    let third = written(&[OPEN, &http_route("r", spec), &policy]);
+    let error = third.write(folder.path()).unwrap_err().to_string();
+    assert!(
+        error.ends_with("policies.yaml: not written by gwf bundle: it would be lost"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read_to_string(theirs).unwrap(), "mine: true\n");
+
     let second = with("");
     assert_eq!(
         changed(&second),
