@@ -35,6 +35,7 @@ pub use self::model::{Case, GatewayRef, Scenario};
 use self::skip::Feature;
 pub(crate) use self::variables::{Captured, fill, numbered, uuid, variables_of};
 use self::yaml::YamlFile;
+use crate::manifest_files;
 use crate::xds::JwtRequirement;
 
 const CASES: &str = "cases.yaml";
@@ -140,18 +141,12 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
     })
 }
 
-/// `manifests.yaml`, or the YAML files of another folder by name.
+/// `manifests.yaml`, or the manifests of another folder.
 fn manifests(dir: &Path, folder: Option<&Path>) -> Result<Vec<PathBuf>, LoadError> {
-    let Some(folder) = folder else {
-        return Ok(vec![dir.join(MANIFESTS)]);
-    };
-    let folder = dir.join(folder);
-    let mut files = entries(&folder)?;
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "yaml")
-    });
-    Ok(files)
+    match folder {
+        None => Ok(vec![dir.join(MANIFESTS)]),
+        Some(folder) => Ok(manifest_files::files(&[dir.join(folder)])?),
+    }
 }
 
 /// What is in a folder, by name.

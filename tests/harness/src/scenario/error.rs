@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
+use crate::manifest_files::ReadError;
+
 /// A scenario that could not be loaded.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum LoadError {
@@ -26,6 +28,10 @@ pub enum LoadError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Invalid(#[from] Box<InvalidFile>),
+    /// Manifests that are those of another folder cannot be found.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Folder(#[from] ReadError),
     /// The manifests are not YAML.
     #[error(transparent)]
     #[diagnostic(transparent)]
