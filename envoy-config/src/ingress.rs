@@ -60,6 +60,12 @@ pub struct GatewayName {
     pub name: String,
 }
 
+impl fmt::Display for GatewayName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.namespace, self.name)
+    }
+}
+
 /// Not the name of a Gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{0}` is not NAMESPACE/NAME")]

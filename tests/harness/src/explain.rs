@@ -13,7 +13,6 @@ mod filters;
 mod limits;
 mod listener;
 mod matches;
-
 mod places;
 mod request;
 pub mod text;

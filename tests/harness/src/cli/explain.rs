@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use gateway_bundle::{Bundle, GatewayBundle, Manifests, bundle};
+use gateway_bundle::{Bundle, GatewayBundle, GatewayName, Manifests, bundle};
 use gwf::abi::{Deadline, EnvoyVersion, Runtime};
 use gwf::explain::{Explainer, Explanation, Options, Request, text};
 use gwf::manifest_files;
@@ -48,9 +48,9 @@ pub(super) struct Explain {
     /// Address of the TCP peer; loopback if not given.
     #[arg(long, value_name = "IP")]
     client: Option<IpAddr>,
-    /// The Gateway; if not given each that has a listener for the request.
+    /// The Gateway, which serves Ingress objects, too; if not given each that has a listener for the request.
     #[arg(long, value_name = "NAMESPACE/NAME")]
-    gateway: Option<String>,
+    gateway: Option<GatewayName>,
     /// The time, for ramps; now if not given.
     #[arg(long, value_name = "RFC3339")]
     at: Option<Timestamp>,
@@ -91,12 +91,16 @@ impl Explain {
         let method = self.method.as_deref();
         let request = Request::parse(&self.request, method, &self.headers, self.client);
         let request = request.into_diagnostic()?;
-        let (manifests, remarks) = manifest_files::read(&self.paths, None)?;
+        let (manifests, remarks) = manifest_files::read(&self.paths, self.gateway.as_ref())?;
         anstream::eprint!("{remarks}");
         let bundle = bundle(&manifests);
+        let gateways = self.gateways(&bundle, &request)?;
+        let runtime = Runtime::new(EnvoyVersion::default(), Deadline::default());
+        let runtime = runtime.map_err(|error| miette!("wasmtime cannot be set up: {error:#}"))?;
+        let made = (&manifests, &bundle);
         let mut explanations = Vec::new();
-        for gateway in self.gateways(&bundle, &request)? {
-            explanations.push(self.explain(&manifests, &bundle, gateway, &request)?);
+        for gateway in gateways {
+            explanations.push(self.explain(&runtime, made, gateway, &request)?);
         }
         self.print(&explanations).into_diagnostic()?;
         Ok(true)
@@ -113,7 +117,9 @@ impl Explain {
         let name = |gateway: &GatewayBundle| format!("{}/{}", gateway.namespace, gateway.name);
         let is_named = |gateway: &&GatewayBundle| {
             let wanted = self.gateway.as_ref();
-            wanted.is_none_or(|wanted| *wanted == name(gateway))
+            wanted.is_none_or(|wanted| {
+                wanted.namespace == gateway.namespace && wanted.name == gateway.name
+            })
         };
         let named: Vec<&GatewayBundle> = served.clone().filter(is_named).collect();
         if named.is_empty() {
@@ -139,13 +145,11 @@ impl Explain {
 
     fn explain(
         &self,
-        manifests: &Manifests,
-        bundle: &Bundle,
+        runtime: &Runtime,
+        made: (&Manifests, &Bundle),
         gateway: &GatewayBundle,
         request: &Request,
     ) -> Result<Explanation> {
-        let runtime = Runtime::new(EnvoyVersion::default(), Deadline::default());
-        let runtime = runtime.map_err(|error| miette!("wasmtime cannot be set up: {error:#}"))?;
         let find = |name: &str| {
             modules::find(name).ok_or_else(|| miette!("this build has no filter `{name}`"))
         };
@@ -161,8 +165,7 @@ impl Explain {
             seed: self.seed,
             workers: NonZero::<usize>::MIN,
         };
-        let made = (manifests, bundle);
-        let explainer = Explainer::new(&runtime, &modules, made, gateway, options);
+        let explainer = Explainer::new(runtime, &modules, made, gateway, options);
         let explained = explainer.into_diagnostic()?.explain(request, self.requests);
         explained.into_diagnostic()
     }

@@ -141,9 +141,7 @@ impl Refusal {
 }
 
 fn named(wanted: Option<&GatewayName>) -> String {
-    wanted.map_or_else(String::new, |name| {
-        format!("{}/{} ", name.namespace, name.name)
-    })
+    wanted.map_or_else(String::new, |name| format!("{name} "))
 }
 
 fn those(names: &[String]) -> String {

@@ -61,7 +61,7 @@ pub(super) fn plan(options: &Options) -> Result<Plan, Refusal> {
     let gateways: Vec<GatewayPlan> = gateways.collect::<Result<_, _>>()?;
     let mut refused = remarks.entries;
     refused.extend(bundle.report.entries);
-    // What a cluster's Envoy would do, and this one does not, is no note here.
+    // A note is of no consequence; what Envoy would do in a cluster and does not here is none.
     refused.retain(|entry| entry.severity != Severity::Note);
     if gateways
         .iter()

@@ -78,3 +78,51 @@ fn help_has_examples() {
         "{help}"
     );
 }
+
+#[test]
+fn the_gateway_that_is_named_serves_ingress_objects() {
+    let gateway = |name: &str| {
+        format!(
+            "apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: {name}}}
+spec:
+  gatewayClassName: eg
+  listeners: [{{name: http, port: 80, protocol: HTTP}}]
+---
+"
+        )
+    };
+    let ingress = "apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web}
+spec:
+  rules:
+  - http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{port: 80}]}
+";
+    let dir = tempfile::tempdir().unwrap();
+    let text_of_all = [gateway("a"), gateway("b"), ingress.to_owned()].concat();
+    fs::write(dir.path().join("all.yaml"), text_of_all).unwrap();
+    let asked = [
+        dir.path().to_str().unwrap(),
+        "--request",
+        "http://a.com/",
+        "--format",
+        "json",
+    ];
+    let told = refused(&asked);
+    assert!(told.contains("--gateway NAMESPACE/NAME"), "{told}");
+
+    for name in ["default/a", "default/b"] {
+        let output = explain(&[&asked[..], &["--gateway", name]].concat());
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let only = &told["explanations"][0];
+        assert_eq!(only["gateway"], name);
+        assert_eq!(only["answers"][0]["backend"], "default/web:80", "{told}");
+    }
+}
