@@ -3,13 +3,15 @@
 
 #![cfg(test)]
 
+mod required_envoy;
+
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use gateway_bundle::{bundle, load};
 use gwf::abi::{Deadline, EnvoyVersion, Runtime};
 use gwf::chain::{self, EmbeddedEnvoy};
-use gwf::envoy::{self, EnvoyHost, Options};
+use gwf::envoy::{EnvoyHost, Options};
 use gwf::exchange::{Answer, Exchange, Message};
 use gwf::modules;
 use gwf::proxy::{Modules, proxy};
@@ -75,17 +77,8 @@ fn embedded(proxy: &Proxy, exchange: &Exchange) -> Answer {
 }
 
 fn real(proxy: &Proxy, exchange: &Exchange) -> Option<Answer> {
-    match envoy::find() {
-        Ok(binary) => {
-            let host = EnvoyHost::start(&binary, proxy, &Options::default()).unwrap();
-            Some(host.send(exchange).unwrap())
-        }
-        Err(error) => {
-            let required = std::env::var_os("GWF_REQUIRE_ENVOY").is_some_and(|v| v == "1");
-            assert!(!required, "{error}");
-            None
-        }
-    }
+    let host = EnvoyHost::start(&required_envoy::find()?, proxy, &Options::default()).unwrap();
+    Some(host.send(exchange).unwrap())
 }
 
 fn trap(folder: &Path) -> PathBuf {
@@ -156,7 +149,9 @@ fn what_is_no_module_is_refused_when_it_is_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("none.wasm");
     std::fs::write(&file, "not Wasm").unwrap();
-    let Ok(binary) = envoy::find() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     for fail_open in [false, true] {
         let proxy = with("path-routing", "route-match", &file, fail_open);
         let error = EnvoyHost::start(&binary, &proxy, &Options::default()).unwrap_err();

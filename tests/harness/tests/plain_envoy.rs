@@ -6,28 +6,17 @@
     reason = "a test fails by panicking; clippy exempts only the test functions themselves"
 )]
 
+mod required_envoy;
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 
-use gwf::envoy::{self, Binary, EnvoyHost, Options};
+use gwf::envoy::{EnvoyHost, Options};
 use gwf::exchange::{Answer, Exchange};
 use gwf::modules;
 use serde_json::Value;
 
 const FILE: &str = include_str!("../../../envoy-config/examples/envoy.yaml");
-
-/// The binary, or none where the test may be passed over.
-fn binary() -> Option<Binary> {
-    let required = std::env::var_os("GWF_REQUIRE_ENVOY").is_some_and(|value| value == "1");
-    match envoy::find() {
-        Ok(binary) => Some(binary),
-        Err(error) if required => panic!("{error}"),
-        Err(error) => {
-            println!("passed over: {error}");
-            None
-        }
-    }
-}
 
 /// The file, with modules that need no `just build`.
 fn text() -> String {
@@ -74,7 +63,9 @@ fn header(answer: &Answer, name: &str) -> Option<String> {
 
 #[test]
 fn envoy_calls_the_file_valid() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("envoy.yaml");
     std::fs::write(&file, text()).unwrap();
@@ -89,7 +80,9 @@ fn envoy_calls_the_file_valid() {
 
 #[test]
 fn it_routes_limits_and_splits() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let listeners = [(80, "http".to_owned())].into();
     let options = Options::default();
     let host = EnvoyHost::start_with(&binary, &[], &listeners, |_| bootstrap(), &options);

@@ -2,6 +2,8 @@
 //! `path-routing::wasmtime`, `path-routing::envoy`; and with headers that a client forged, with
 //! (`…::forged::…`) and without (`…::alone`) what takes these off before the first match.
 
+mod required_envoy;
+
 use std::error::Error;
 use std::fs;
 use std::path::Path;
@@ -9,7 +11,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gwf::envoy;
 use gwf::exchange::{Answer, Exchange, Seen};
 use gwf::host::{Host, HostError, HostKind};
 use gwf::hosts::{Hosts, Options};
@@ -59,7 +60,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         Run::new("forged::wasmtime::alone", HostKind::Wasmtime, &alone, true),
         Run::new("forged::envoy::alone", HostKind::Envoy, &alone, true),
     ];
-    let without_envoy = without_envoy(&arguments);
+    let without_envoy = required_envoy::find().is_none();
     let mut trials = Vec::new();
     let mut folders: Vec<_> =
         fs::read_dir(fs::canonicalize(SCENARIOS)?)?.collect::<Result<_, _>>()?;
@@ -130,20 +131,6 @@ fn open(run: &Run, scenario: &Scenario, gateway: &GatewayRef) -> Result<Box<dyn 
         backends: backends.map(|backend| backend.id.clone()).collect(),
         sent: 0,
     }))
-}
-
-/// Whether the tests on Envoy are ignored: there is none, and none is required.
-fn without_envoy(arguments: &Arguments) -> bool {
-    let required = std::env::var_os("GWF_REQUIRE_ENVOY").is_some_and(|value| value == "1");
-    match envoy::find() {
-        Err(error) if !required => {
-            if !arguments.list {
-                println!("ignored on envoy: {error}");
-            }
-            true
-        }
-        _ => false,
-    }
 }
 
 /// The failure is what `gwf replay` prints.

@@ -16,6 +16,8 @@ mod filters;
 mod gateway;
 #[path = "../egctl/objects.rs"]
 mod objects;
+#[path = "../required_envoy/mod.rs"]
+mod required_envoy;
 #[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../egctl/tool.rs"]
 mod tool;
@@ -26,7 +28,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use gwf::envoy;
 use gwf::host::{HostError, HostKind};
 use gwf::report::{Conditions, Tally, text};
 use gwf::runner::{Outcome, Runner, Verdict};
@@ -67,7 +68,7 @@ const DIFFERENT: &[(&str, &str)] = &[
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::from_args();
-    let tools = tools(&arguments).map(Arc::new);
+    let tools = tools().map(Arc::new);
     let mut folders: Vec<_> =
         fs::read_dir(fs::canonicalize(SCENARIOS)?)?.collect::<Result<_, _>>()?;
     folders.sort_by_key(fs::DirEntry::file_name);
@@ -97,19 +98,9 @@ fn trial(name: String, tools: &Option<Arc<Tools>>, path: PathBuf, routes: Routes
 }
 
 /// What there has to be, if it is there.
-fn tools(arguments: &Arguments) -> Option<Tools> {
-    let required = std::env::var_os("GWF_REQUIRE_ENVOY").is_some_and(|value| value == "1");
-    let egctl = tool::egctl()?;
-    match envoy::find() {
-        Ok(envoy) => Some(Tools { egctl, envoy }),
-        Err(error) if required => panic!("{error}"),
-        Err(error) => {
-            if !arguments.list {
-                println!("ignored: {error}");
-            }
-            None
-        }
-    }
+fn tools() -> Option<Tools> {
+    let (egctl, envoy) = (tool::egctl()?, required_envoy::find()?);
+    Some(Tools { egctl, envoy })
 }
 
 /// The failure is what `gwf replay` prints.

@@ -7,13 +7,15 @@ use gwf::exchange::{Exchange, Protocol};
 use gwf::xds::{Forward, RouteAction, ServiceCluster};
 
 use crate::fixture::{
-    REROUTE, binary, forward, get, header, module, proxy, route, seen, send, start, values,
-    with_filter,
+    REROUTE, forward, get, header, module, proxy, route, seen, send, start, values, with_filter,
 };
+use crate::required_envoy;
 
 #[test]
 fn the_routes_decide_without_a_filter() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let mut by_header = route("/", forward("v2"));
     by_header.headers = vec![("x-gateway-backend".into(), "infra/v2:8080".into())];
     let host = start(
@@ -68,7 +70,9 @@ fn the_routes_decide_without_a_filter() {
 
 #[test]
 fn a_request_reaches_the_backend_as_it_was_sent() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(&binary, &proxy(vec![route("/", forward("v1"))]));
     for protocol in [Protocol::Http, Protocol::H2c] {
         let mut exchange = header(get("/a?b=%20c"), "x-raw", b"\xffz");
@@ -105,7 +109,9 @@ fn a_request_reaches_the_backend_as_it_was_sent() {
 
 #[test]
 fn envoy_gateways_connection_manager_answers_odd_requests() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(&binary, &proxy(vec![route("/", forward("v1"))]));
     assert_eq!(seen(&send(&host, &get("/a//b/../c"))).path, "/a/c");
     assert_eq!(send(&host, &get("/a%2Fb")).status, 307);
@@ -123,7 +129,9 @@ fn envoy_gateways_connection_manager_answers_odd_requests() {
 
 #[test]
 fn grpc_is_answered_with_trailers() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(&binary, &proxy(vec![route("/", forward("grpc"))]));
     let call = |method: &str| {
         let path = format!("/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/{method}");
@@ -146,7 +154,9 @@ fn grpc_is_answered_with_trailers() {
 
 #[test]
 fn the_host_is_rewritten_from_a_header_and_told_in_another() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let action = RouteAction::Forward(Forward {
         host_rewrite_header: Some("x-gateway-host".into()),
         ..Forward::to("infra/v1:8080")
@@ -189,7 +199,9 @@ fn the_host_is_rewritten_from_a_header_and_told_in_another() {
 
 #[test]
 fn a_filter_runs_where_the_first_match_enables_it_and_may_reroute() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let mut by_header = route("/", forward("v2"));
     by_header.headers = vec![("x-gateway-backend".into(), "infra/v2:8080".into())];
@@ -212,7 +224,9 @@ fn a_filter_runs_where_the_first_match_enables_it_and_may_reroute() {
 
 #[test]
 fn answers_belong_to_their_requests_whatever_else_is_sent() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(
         &binary,
         &proxy(vec![
@@ -250,7 +264,9 @@ fn answers_belong_to_their_requests_whatever_else_is_sent() {
 
 #[test]
 fn what_cannot_be_sent_is_an_error_that_says_so() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(&binary, &proxy(vec![route("/", forward("v1"))]));
     let elsewhere = host.send(&Exchange {
         port: 81,
@@ -261,7 +277,9 @@ fn what_cannot_be_sent_is_an_error_that_says_so() {
 
 #[test]
 fn a_client_has_the_address_of_the_scenario() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(&binary, &proxy(vec![route("/", forward("v1"))]));
     for client in ["127.9.8.7", "10.0.0.1", "2001:db8::1"] {
         for protocol in [Protocol::Http, Protocol::H2c] {
@@ -281,7 +299,9 @@ fn a_client_has_the_address_of_the_scenario() {
 
 #[test]
 fn a_trusted_proxy_says_who_the_client_is() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let mut proxy = proxy(vec![route("/", forward("v1"))]);
     proxy.listeners[0].trusted_hops = 2;
     // A cluster that nothing leads to is taken with endpoint and without.

@@ -15,7 +15,8 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::fixture::{binary, forward, get, module, proxy, route, start, with_filter};
+use crate::fixture::{forward, get, module, proxy, route, start, with_filter};
+use crate::required_envoy;
 
 /// Calls the cluster `service` with a deadline (in ms) and answers 400 and the gRPC status.
 const CALLER: &str = r#"(module
@@ -47,7 +48,7 @@ fn statuses(address: Option<SocketAddr>) -> Option<[u16; 2]> {
 }
 
 fn statuses_within(deadline: u32, address: Option<SocketAddr>) -> Option<[u16; 2]> {
-    let binary = binary()?;
+    let binary = required_envoy::find()?;
     let folder = tempfile::tempdir().unwrap();
     let caller = CALLER.replace("DEADLINE", &deadline.to_string());
     let caller = module(folder.path(), &caller);

@@ -7,7 +7,8 @@ use gwf::envoy::{EnvoyHost, Options};
 use gwf::exchange::{Answer, Exchange};
 use serde_json::{Value, json};
 
-use crate::fixture::{binary, get, header, seen, send, start, values};
+use crate::fixture::{get, header, seen, send, start, values};
+use crate::required_envoy;
 use crate::two_backends::{canary, proxy};
 
 /// Who answers.
@@ -44,7 +45,7 @@ fn on_both<T>(fields: Value, check: impl Fn(&mut Host) -> T) -> Vec<T> {
     let proxy = proxy(&canary(fields));
     let runtime = Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap();
     let embedded = EmbeddedEnvoy::new(&runtime, &proxy, &chain::Options::default()).unwrap();
-    let real = binary().map(|binary| Host::Real(Box::new(start(&binary, &proxy))));
+    let real = required_envoy::find().map(|binary| Host::Real(Box::new(start(&binary, &proxy))));
     let hosts = [Some(Host::Embedded(Box::new(embedded))), real];
     let mut hosts: Vec<_> = hosts.into_iter().flatten().collect();
     hosts.iter_mut().map(check).collect()
@@ -153,7 +154,9 @@ fn answered(fails: bool) -> Exchange {
 
 #[test]
 fn a_bad_canary_is_backed_off_under_load() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let overrides = json!([{"key": {"header": "x-canary"}}]);
     let fields = json!({"weight": 50, "overrides": overrides, "guard": {"hold": "1h"}});
     let options = Options {

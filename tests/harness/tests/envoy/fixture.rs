@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gwf::envoy::{self, Binary, EnvoyHost, Options};
+use gwf::envoy::{Binary, EnvoyHost, Options};
 use gwf::exchange::{Answer, Exchange, Seen};
 use gwf::xds::{
     Cluster, Forward, Listener, Proxy, Route, RouteAction, UpstreamProtocol, VirtualHost,
@@ -33,20 +33,6 @@ pub(crate) const LOOP: &str = r#"(module
     (func (export "malloc") (param i32) (result i32) (i32.const 1024))
     (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
         (loop $again (br $again)) (i32.const 0)))"#;
-
-/// The binary, or none where the tests may be skipped.
-pub(crate) fn binary() -> Option<Binary> {
-    match envoy::find() {
-        Ok(binary) => Some(binary),
-        Err(error) if std::env::var_os("GWF_REQUIRE_ENVOY").is_some_and(|v| v == "1") => {
-            panic!("{error}")
-        }
-        Err(error) => {
-            println!("skipped: {error}");
-            None
-        }
-    }
-}
 
 pub(crate) fn start(binary: &Binary, proxy: &Proxy) -> EnvoyHost {
     EnvoyHost::start(binary, proxy, &Options::default()).unwrap_or_else(|error| panic!("{error}"))

@@ -6,13 +6,14 @@ use std::time::Duration;
 use gwf::envoy::{self, EnvoyError, EnvoyHost, Options, WasmLog};
 use gwf::xds::RouteAction;
 
-use crate::fixture::{
-    LOOP, REROUTE, binary, forward, get, module, proxy, route, start, with_filter,
-};
+use crate::fixture::{LOOP, REROUTE, forward, get, module, proxy, route, start, with_filter};
+use crate::required_envoy;
 
 #[test]
 fn a_bad_module_is_refused_with_envoys_reason() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let file = module(folder.path(), REROUTE);
     let bytes = std::fs::read(&file).unwrap();
@@ -33,7 +34,9 @@ fn a_bad_module_is_refused_with_envoys_reason() {
 
 #[test]
 fn a_filter_that_loops_is_no_answer_in_time() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let proxy = with_filter(
         proxy(vec![route("/", forward("v1"))]),
@@ -53,7 +56,9 @@ fn a_filter_that_loops_is_no_answer_in_time() {
 
 #[test]
 fn a_filter_that_loops_in_its_configuration_is_not_ready_in_time() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let text = LOOP
         .replace("proxy_on_request_headers", "proxy_on_configure")
@@ -72,7 +77,9 @@ fn a_filter_that_loops_in_its_configuration_is_not_ready_in_time() {
 
 #[test]
 fn envoy_is_gone_after_drop() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(&binary, &proxy(Vec::new()));
     let pid = host.pid().to_string();
     let alive = || {
@@ -90,7 +97,9 @@ fn envoy_is_gone_after_drop() {
 
 #[test]
 fn an_envoy_that_dies_is_reported() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(&binary, &proxy(Vec::new()));
     let killed = Command::new("kill")
         .args(["-KILL", &host.pid().to_string()])
@@ -104,7 +113,9 @@ fn an_envoy_that_dies_is_reported() {
 
 #[test]
 fn a_load_counts_answers_and_cpu_time() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let options = Options {
         wasm_log: WasmLog::Warning,
         concurrency: 2,
@@ -121,7 +132,9 @@ fn a_load_counts_answers_and_cpu_time() {
 
 #[test]
 fn envoy_finds_nothing_wrong_with_the_bootstrap() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let mut rewriting = route("/a/", forward("grpc"));
     rewriting.headers = vec![("x-a".into(), "1".into()), ("x-b".into(), "".into())];

@@ -5,9 +5,8 @@ use gwf::modules::RATE_LIMIT;
 use gwf::xds::Proxy;
 use serde_json::{Value, json};
 
-use crate::fixture::{
-    binary, forward, get, header, proxy, route, seen, send, start, values, with_filter,
-};
+use crate::fixture::{forward, get, header, proxy, route, seen, send, start, values, with_filter};
+use crate::required_envoy;
 
 fn limiting(configuration: &Value) -> Proxy {
     let mut proxy = with_filter(proxy(vec![route("/", forward("v1"))]), RATE_LIMIT.into());
@@ -22,7 +21,9 @@ fn local(limit: &Value) -> Value {
 
 #[test]
 fn two_workers_under_load_admit_exactly_the_limit() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     // A year, so that nothing is refilled meanwhile.
     let proxy = limiting(&local(&json!({"requests": 5_000, "unit": "Year"})));
     let options = Options {
@@ -37,7 +38,9 @@ fn two_workers_under_load_admit_exactly_the_limit() {
 
 #[test]
 fn answers_tell_the_limit_as_it_is() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(
         &binary,
         &limiting(&local(&json!({"requests": 2, "unit": "Year"}))),
@@ -57,7 +60,9 @@ fn answers_tell_the_limit_as_it_is() {
 
 #[test]
 fn what_is_handed_over_no_client_can_forge() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let hand_over = json!({
         "tier": {"header": "x-user-tier"}, "tiers": ["free", "premium"], "defaultTier": "free",
         "key": {"cookie": "id"}, "cost": {"header": "x-cost"}

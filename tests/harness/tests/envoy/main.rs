@@ -17,6 +17,9 @@ mod native;
 #[cfg(test)]
 mod protocols;
 #[cfg(test)]
+#[path = "../required_envoy/mod.rs"]
+mod required_envoy;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod tokens;

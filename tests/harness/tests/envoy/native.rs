@@ -6,7 +6,8 @@ use gwf::envoy::EnvoyHost;
 use gwf::exchange::{Answer, Exchange, FailWith, Failing, REQUEST_ID, Simulation};
 use gwf::xds::{Forward, Mirror, Proxy, Retry, Route, RouteAction};
 
-use crate::fixture::{binary, forward, get, header, proxy, route, seen, send, start, values};
+use crate::fixture::{forward, get, header, proxy, route, seen, send, start, values};
+use crate::required_envoy;
 
 fn to_v1(prefix: &str, with: Forward) -> Route {
     let action = RouteAction::Forward(Forward {
@@ -44,7 +45,9 @@ fn failing(attempts: u32, with: FailWith) -> Simulation {
 
 #[test]
 fn a_late_answer_is_504_unless_the_timeout_is_zero() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let within = |timeout| Forward {
         timeout: Some(timeout),
         ..Forward::default()
@@ -66,7 +69,9 @@ fn a_late_answer_is_504_unless_the_timeout_is_zero() {
 
 #[test]
 fn attempts_are_repeated_for_the_codes_and_as_often_as_stated() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let retried = |retry| Forward {
         retry: Some(retry),
         ..Forward::default()
@@ -98,7 +103,9 @@ fn attempts_are_repeated_for_the_codes_and_as_often_as_stated() {
 /// What Envoy Gateway makes of HTTPRoute `retry` by itself is only for connections that come to nothing.
 #[test]
 fn a_reset_and_the_timeout_of_an_attempt_are_no_reason() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let retry = Retry {
         per_try_timeout: Some(Duration::from_millis(100)),
         ..Retry::default()
@@ -117,7 +124,9 @@ fn a_reset_and_the_timeout_of_an_attempt_are_no_reason() {
 /// What a bundle makes of `retry`.
 #[test]
 fn a_reset_and_the_timeout_of_an_attempt_are_reason_where_that_is_said() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let retry = Retry {
         attempts: Some(1),
         triggers: vec!["reset".to_owned()],
@@ -175,7 +184,9 @@ fn received(host: &EnvoyHost, requests: usize) -> [usize; 3] {
 
 #[test]
 fn every_mirror_gets_a_copy() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let all = start(
         &binary,
         &mirrored(&[("v2", 1_000_000), ("grpc", 1_000_000)]),
@@ -187,7 +198,9 @@ fn every_mirror_gets_a_copy() {
 
 #[test]
 fn a_mirror_may_get_a_share() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(&binary, &mirrored(&[("v2", 500_000)]));
     let [all, copies, _] = received(&host, 100);
     // None of a hundred or all of them come once in 2^99 runs.
@@ -196,7 +209,9 @@ fn a_mirror_may_get_a_share() {
 
 #[test]
 fn a_copy_that_is_answered_late_is_waited_for() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(&binary, &mirrored(&[("v2", 1_000_000)]));
     let exchange = Exchange {
         simulation: delayed(Duration::from_millis(200)),
@@ -208,7 +223,9 @@ fn a_copy_that_is_answered_late_is_waited_for() {
 
 #[test]
 fn headers_are_taken_off_before_the_first_match() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let mut by_header = route("/", forward("v2"));
     by_header.headers = vec![("x-gateway-backend".into(), "infra/v2:8080".into())];
     let mut proxy = proxy(vec![by_header, route("/", forward("v1"))]);

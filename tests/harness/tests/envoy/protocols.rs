@@ -6,8 +6,9 @@ use gwf::xds::{Certificate, RouteAction, Tls, UpstreamProtocol};
 use serde_json::Value;
 
 use crate::fixture::{
-    REROUTE, binary, cluster, forward, get, module, proxy, route, seen, send, start, with_filter,
+    REROUTE, cluster, forward, get, module, proxy, route, seen, send, start, with_filter,
 };
+use crate::required_envoy;
 
 /// The version in which the backend was asked.
 fn version(answer: &Answer) -> String {
@@ -17,7 +18,9 @@ fn version(answer: &Answer) -> String {
 
 #[test]
 fn a_backend_is_asked_in_its_own_protocol_or_the_clients() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let mut proxy = proxy(vec![
         route("/1", forward("v1")),
         route("/2", forward("grpc")),
@@ -43,7 +46,9 @@ fn a_backend_is_asked_in_its_own_protocol_or_the_clients() {
 
 #[test]
 fn a_backend_for_http2_refuses_http1() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let mut proxy = proxy(vec![route("/", forward("v1"))]);
     // Envoy is told that the backend of v2, which is for HTTP/2, speaks HTTP/1.1.
     let backends = [cluster("v2", UpstreamProtocol::Http2)];
@@ -72,7 +77,9 @@ fn conversation(path: &str) -> Exchange {
 
 #[test]
 fn messages_come_back_over_a_websocket() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let mut proxy = proxy(vec![route("/ws", forward("v1"))]);
     let signed = rcgen::generate_simple_self_signed(["x.example".to_owned()]).unwrap();
     let mut https = proxy.listeners[0].clone();
@@ -111,7 +118,9 @@ fn messages_come_back_over_a_websocket() {
 /// Envoy decides by the first match, before any filter runs, whether it lets a client upgrade.
 #[test]
 fn a_websocket_needs_a_first_match_that_forwards() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let module = module(folder.path(), REROUTE);
     let answered = |entry: RouteAction| {

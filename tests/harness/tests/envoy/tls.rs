@@ -4,7 +4,8 @@ use gwf::envoy::{EnvoyError, EnvoyHost};
 use gwf::exchange::{Answer, ClientTls, Exchange, Protocol};
 use gwf::xds::{Certificate, Listener, Proxy, Route, RouteAction, Tls, VirtualHost};
 
-use crate::fixture::{binary, forward, get, proxy, route, seen, send, start, values};
+use crate::fixture::{forward, get, proxy, route, seen, send, start, values};
+use crate::required_envoy;
 
 fn host(domain: &str, routes: Vec<Route>) -> VirtualHost {
     VirtualHost {
@@ -66,7 +67,9 @@ fn to(host: &EnvoyHost, server_name: &str, authority: &str) -> Answer {
 
 #[test]
 fn the_server_name_chooses_the_listener_and_the_host_within() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(&binary, &names(true));
     for (server_name, authority, service) in [
         ("x.example", "x.example", "v1"),
@@ -89,7 +92,9 @@ fn the_server_name_chooses_the_listener_and_the_host_within() {
 
 #[test]
 fn a_name_that_no_listener_has_gets_no_answer() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(&binary, &names(false));
     for name in ["other.invalid", ""] {
         let refused = host.send(&exchange(name, "x.example"));
@@ -115,7 +120,9 @@ fn a_name_that_no_listener_has_gets_no_answer() {
 
 #[test]
 fn both_versions_are_negotiated_and_the_clients_address_comes_first() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     let host = start(&binary, &names(true));
     for protocol in [Protocol::Http, Protocol::H2c, Protocol::Grpc] {
         let answer = send(

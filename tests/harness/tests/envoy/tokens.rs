@@ -11,9 +11,8 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
 
-use crate::fixture::{
-    binary, forward, get, header, module, proxy, route, start, values, with_filter,
-};
+use crate::fixture::{forward, get, header, module, proxy, route, start, values, with_filter};
+use crate::required_envoy;
 
 /// An RSA key and a token signed with it, for `"name": "John Doe"`, without end.
 const RSA_N: &str = "u1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0gunVTLw7onLRnrq0_IzW7yWR7QkrmBL7jTKEn5u-qKhbwKfBstIs-bMY2Zkp18gnTxKLxoS2tFczGkPLPgizskuemMghRniWaoLcyehkd3qqGElvW_VDL5AaWTg0nLVkjRo9z-40RQzuVaE8AkAFmxZzow3x-VJYKdjykkJ0iT9wCS0DRTXu269V264Vf_3jvredZiKRkgwlL9xNAwxXFg0x_XFw005UWVRIkdgcKWTjpBP2dPwVZ4WWC-9aGVd-Gyn1o0CLelf4rEjGoXbAAEgAqeGUxrcIlbjXfbcmw";
@@ -100,7 +99,7 @@ struct Hosts {
 
 impl Hosts {
     fn start(jwks: String) -> Option<Self> {
-        let binary = binary()?;
+        let binary = required_envoy::find()?;
         let folder = tempfile::tempdir().unwrap();
         let proxy = with_filter(requiring(jwks), module(folder.path(), WITNESS));
         Some(Self {
@@ -353,7 +352,9 @@ fn tokens_are_asked_for_before_a_route_is() {
 
 #[test]
 fn keys_of_which_none_can_be_read_are_refused() {
-    let Some(binary) = binary() else { return };
+    let Some(binary) = required_envoy::find() else {
+        return;
+    };
     for jwks in [
         r#"{"keys": []}"#,
         r#"{"keys": [{"kty": "RSA", "n": "!"}]}"#,

@@ -24,4 +24,7 @@ mod rate_limited;
 #[cfg(test)]
 mod real;
 #[cfg(test)]
+#[path = "../required_envoy/mod.rs"]
+mod required_envoy;
+#[cfg(test)]
 mod service;

@@ -1,23 +1,10 @@
 //! The filter in a real Envoy, which asks the service itself.
 
-use gwf::envoy::{self, Binary, EnvoyHost, Options};
+use gwf::envoy::{EnvoyHost, Options};
 use serde_json::json;
 
 use crate::fixture::{DOMAIN, get, header, limited, proxy, service};
-
-/// The binary, or none where the test may be skipped.
-fn binary() -> Option<Binary> {
-    match envoy::find() {
-        Ok(binary) => Some(binary),
-        Err(error) if std::env::var_os("GWF_REQUIRE_ENVOY").is_some_and(|v| v == "1") => {
-            panic!("{error}")
-        }
-        Err(error) => {
-            println!("skipped: {error}");
-            None
-        }
-    }
-}
+use crate::required_envoy;
 
 fn status(envoy: &EnvoyHost, path: &str) -> u16 {
     let answer = envoy.send(&get(path));
@@ -26,7 +13,7 @@ fn status(envoy: &EnvoyHost, path: &str) -> u16 {
 
 #[test]
 fn envoy_limits_and_survives_the_service() {
-    let (Some(binary), Some(mut service)) = (binary(), service(&[DOMAIN])) else {
+    let (Some(binary), Some(mut service)) = (required_envoy::find(), service(&[DOMAIN])) else {
         return;
     };
     let rules = json!([{"limit": {"requests": 5, "unit": "Year"}, "shared": true}]);

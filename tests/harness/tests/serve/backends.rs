@@ -6,7 +6,8 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::fixture::{Folder, Served, address, gateway, get, has_envoy, route, service, shop};
+use crate::fixture::{Folder, Served, address, gateway, get, route, service, shop};
+use crate::required_envoy;
 
 /// Routes to two Services and to one that is not there.
 fn three_routes() -> String {
@@ -24,7 +25,7 @@ fn three_routes() -> String {
 
 #[test]
 fn a_request_comes_to_the_backend_of_its_route() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let folder = Folder::with(&three_routes());
@@ -62,7 +63,7 @@ fn a_request_comes_to_the_backend_of_its_route() {
 
 #[test]
 fn what_is_served_and_what_is_not_is_told_at_the_start() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let folder = Folder::with(&three_routes());
@@ -109,7 +110,7 @@ fn what_is_served_and_what_is_not_is_told_at_the_start() {
 
 #[test]
 fn a_limit_is_told_with_what_is_left() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let limit = "---
@@ -160,7 +161,7 @@ fn real_backend() -> SocketAddr {
 
 #[test]
 fn a_service_with_an_address_is_there() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let own = real_backend();
@@ -176,7 +177,7 @@ fn a_service_with_an_address_is_there() {
 
 #[test]
 fn two_gateways_of_one_port_are_apart() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let manifests = [

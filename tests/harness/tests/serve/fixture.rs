@@ -9,27 +9,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gwf::envoy;
 use gwf::modules::ROUTE_MATCH;
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// What is waited for comes within this, or never.
 const DEADLINE: Duration = Duration::from_secs(120);
-
-/// Whether there is an Envoy; if not, the tests may be skipped.
-pub(crate) fn has_envoy() -> bool {
-    match envoy::find() {
-        Ok(_) => true,
-        Err(error) if std::env::var_os("GWF_REQUIRE_ENVOY").is_some_and(|v| v == "1") => {
-            panic!("{error}")
-        }
-        Err(error) => {
-            println!("skipped: {error}");
-            false
-        }
-    }
-}
 
 /// A folder with `manifests/` and `route-match.wasm`.
 pub(crate) struct Folder(TempDir);

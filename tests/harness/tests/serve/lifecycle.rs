@@ -2,7 +2,8 @@
 
 use std::process::{Command, Output};
 
-use crate::fixture::{Folder, Served, eventually, has_envoy, shop, signal};
+use crate::fixture::{Folder, Served, eventually, shop, signal};
+use crate::required_envoy;
 
 fn serve(folder: &Folder, arguments: &[&str], envoy: Option<&str>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gwf"));
@@ -35,7 +36,7 @@ fn without_an_envoy_it_says_how_to_get_one() {
 
 #[test]
 fn what_cannot_be_served_is_refused_before_anything_listens() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -74,7 +75,7 @@ fn what_cannot_be_served_is_refused_before_anything_listens() {
 
 #[test]
 fn its_end_is_the_end_of_envoy() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let folder = Folder::with(&shop("cart"));
@@ -90,7 +91,7 @@ fn its_end_is_the_end_of_envoy() {
 
 #[test]
 fn the_end_of_envoy_is_told_with_its_last_words() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let folder = Folder::with(&shop("cart"));

@@ -14,7 +14,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::fixture::{Folder, Served, address, eventually, get, has_envoy, service, shop};
+use crate::fixture::{Folder, Served, address, eventually, get, service, shop};
+use crate::required_envoy;
 
 const CONNECTIONS: usize = 50;
 const HTTP2: usize = 6;
@@ -182,7 +183,7 @@ fn unicode_class() -> String {
 
 #[test]
 fn reloads_lose_no_request_and_serve_no_mixture() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let folder = Folder::with(&shop("a"));

@@ -10,3 +10,6 @@ mod lifecycle;
 mod load;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+#[path = "../required_envoy/mod.rs"]
+mod required_envoy;

@@ -8,7 +8,8 @@ use std::thread;
 use gwf::modules::ROUTE_MATCH;
 use serde_json::{Value, json};
 
-use crate::fixture::{Folder, Served, address, eventually, get, has_envoy, route, service, shop};
+use crate::fixture::{Folder, Served, address, eventually, get, route, service, shop};
+use crate::required_envoy;
 
 fn answers(at: SocketAddr) -> String {
     get(at, "a.example", "/", "").service()
@@ -21,7 +22,7 @@ fn changes(event: &Value) -> Vec<&str> {
 
 #[test]
 fn an_edit_is_picked_up_and_what_it_replaced_is_removed() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let folder = Folder::with(&shop("cart"));
@@ -62,7 +63,7 @@ fn an_edit_is_picked_up_and_what_it_replaced_is_removed() {
 
 #[test]
 fn a_request_that_is_under_way_is_answered_by_the_old_configuration() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let backend = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -84,7 +85,7 @@ fn a_request_that_is_under_way_is_answered_by_the_old_configuration() {
 
 #[test]
 fn a_service_whose_protocol_changes_is_spoken_to_in_the_new_one() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let folder = Folder::with(&shop("cart"));
@@ -106,7 +107,7 @@ fn a_service_whose_protocol_changes_is_spoken_to_in_the_new_one() {
 
 #[test]
 fn a_file_that_is_added_is_picked_up_and_listens_where_it_says() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let folder = Folder::with(&shop("cart"));
@@ -151,7 +152,7 @@ fn unicode_class() -> String {
 
 #[test]
 fn a_bad_manifest_is_refused_and_the_old_one_stays() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let folder = Folder::with(&shop("cart"));
@@ -188,7 +189,7 @@ fn a_bad_manifest_is_refused_and_the_old_one_stays() {
 
 #[test]
 fn a_module_that_is_none_is_refused_and_another_one_is_taken() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let folder = Folder::with(&shop("cart"));
@@ -213,7 +214,7 @@ fn a_module_that_is_none_is_refused_and_another_one_is_taken() {
 
 #[test]
 fn an_edit_that_needs_a_port_of_another_program_is_refused() {
-    if !has_envoy() {
+    if required_envoy::find().is_none() {
         return;
     }
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
