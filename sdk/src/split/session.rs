@@ -38,9 +38,7 @@ pub(super) struct Token {
 
 impl Session {
     pub(super) fn new(spec: &SessionPersistenceSpec, canary: &str) -> Result<Self, InvalidConfig> {
-        let allowed = |c: char| u8::try_from(c).is_ok_and(|byte| is_token(&[byte]));
-        let generated = || canary.replace(|c| !allowed(c), "-");
-        let name = spec.session_name.clone().unwrap_or_else(generated);
+        let name = spec.name(canary);
         if !is_token(name.as_bytes()) {
             let reason = format_args!("`{name}`: not a name of a cookie or header");
             return Err(InvalidConfig::new("sessionName", reason));

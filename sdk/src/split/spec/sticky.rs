@@ -1,5 +1,6 @@
 //! What keeps a client where it was.
 
+use crate::header::is_token;
 use crate::key::KeySpec;
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,17 @@ pub struct SessionPersistenceSpec {
     /// `Path` of the cookie, which Envoy Gateway takes from the route's match; `/` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+}
+
+impl SessionPersistenceSpec {
+    /// The name of the cookie or header: `sessionName`, or the one that a canary of this name has
+    /// without it.
+    #[must_use]
+    pub fn name(&self, canary: &str) -> String {
+        let allowed = |c: char| u8::try_from(c).is_ok_and(|byte| is_token(&[byte]));
+        let generated = || canary.replace(|c| !allowed(c), "-");
+        self.session_name.clone().unwrap_or_else(generated)
+    }
 }
 
 /// "Valid values are: `Cookie`, `Header`".

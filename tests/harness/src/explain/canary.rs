@@ -201,8 +201,7 @@ fn forced(one: &OverrideSpec, decided: &Decided) -> bool {
 /// The session that decided: the request brought it along, and the response does not begin another.
 fn session(spec: &CanarySpec, decided: &Decided) -> Option<String> {
     let session = spec.session_persistence.as_ref()?;
-    let name = session.session_name.clone();
-    let name = name.unwrap_or_else(|| generated_name(&spec.name));
+    let name = session.name(&spec.name);
     let is_header = session.kind == Some(SessionType::Header);
     let held = match is_header {
         true => decided.head.header(name.to_ascii_lowercase().as_bytes())?,
@@ -227,12 +226,6 @@ fn session(spec: &CanarySpec, decided: &Decided) -> Option<String> {
         .next()
         .is_none_or(|given| goes_on(&given))
         .then_some(name)
-}
-
-/// As the SDK names the session of a canary that has no name for it.
-fn generated_name(canary: &str) -> String {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    canary.replace(|c| !allowed(c), "-")
 }
 
 /// Backend and beginning of two tokens, `<backend>.<begun>.<last seen>`, are the same.
