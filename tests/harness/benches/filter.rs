@@ -1,12 +1,14 @@
 //! One filter in the embedded host, timed in batches.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use gwf::abi::{Deadline, EnvoyVersion, HeaderMap, Runtime};
-use gwf::chain::{FilterBench, Measured};
+use crate::filter_bench::{FilterBench, Measured};
+use gateway_filter_modules::Module;
+use gateway_harness::wasm_host::{Deadline, EnvoyVersion, HeaderMap, Runtime, WasmCode};
 
-use crate::measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, median, print_table};
+use crate::measure::{
+    Cell, Measurement, Samples, budget, interleaved, is_quick, median, print_table,
+};
 
 /// Requests under one clock; they are built before it starts, and dropped after it has stopped.
 const BATCH: usize = 50;
@@ -35,7 +37,7 @@ fn row(
     counted: &Runtime,
     samples: &Samples,
     base: &Samples,
-) -> Outcome<[String; 8]> {
+) -> Measurement<[String; 8]> {
     let mut bench = subject.load(counted)?;
     let (mut fuel, mut hostcalls) = (0, 0);
     for number in 0..COUNTED {
@@ -64,7 +66,7 @@ pub trait Subject {
     /// What its row is called.
     fn name(&self) -> &str;
     /// The filter with its configuration.
-    fn load(&self, runtime: &Runtime) -> Outcome<FilterBench>;
+    fn load(&self, runtime: &Runtime) -> Measurement<FilterBench>;
     /// The request of that number.
     fn request(&self, number: usize) -> HeaderMap;
     /// Whether requests are answered instead of passed on.
@@ -75,7 +77,7 @@ pub trait Subject {
 
 /// A request through each of `subjects`, the first of which is what others are compared with: time,
 /// instructions, hostcalls.
-pub fn requests(title: &str, subjects: &[impl Subject]) -> Outcome<()> {
+pub fn requests(title: &str, subjects: &[impl Subject]) -> Measurement<()> {
     let (timed, counted) = (timed()?, counted()?);
     let mut cells = Vec::new();
     for subject in subjects {
@@ -100,7 +102,7 @@ pub fn memory(
     mut bench: FilterBench,
     requests: usize,
     headers: impl Fn(usize) -> HeaderMap,
-) -> Outcome<()> {
+) -> Measurement<()> {
     let configured = bench.vm().memory_size();
     for number in 0..requests {
         request(&mut bench, headers(number))?;
@@ -118,32 +120,32 @@ pub fn memory(
     Ok(())
 }
 
-fn runtime(deadline: Deadline) -> Outcome<Runtime> {
+fn runtime(deadline: Deadline) -> Measurement<Runtime> {
     Runtime::new(EnvoyVersion::default(), deadline)
         .map_err(|error| format!("wasmtime: {error:#}").into())
 }
 
 /// Counts nothing, so nothing but the work takes time.
-pub fn timed() -> Outcome<Runtime> {
+pub fn timed() -> Measurement<Runtime> {
     runtime(Deadline::Time(Duration::from_secs(60)))
 }
 
 /// Counts instructions.
-pub fn counted() -> Outcome<Runtime> {
+pub fn counted() -> Measurement<Runtime> {
     runtime(Deadline::default())
 }
 
 /// A filter with its configuration.
-pub fn load(runtime: &Runtime, module: &str, configuration: &str) -> Outcome<FilterBench> {
+pub fn load(runtime: &Runtime, module: Module, configuration: &str) -> Measurement<FilterBench> {
     Ok(FilterBench::load(
         runtime,
-        Path::new(module),
+        &WasmCode::from_static(module.name, module.bytes),
         configuration,
     )?)
 }
 
 /// All callbacks of one request.
-pub fn request(bench: &mut FilterBench, headers: HeaderMap) -> Outcome<Measured> {
+pub fn request(bench: &mut FilterBench, headers: HeaderMap) -> Measurement<Measured> {
     bench
         .request(headers)
         .map_err(|failure| failure.to_string().into())
@@ -163,7 +165,7 @@ pub fn time<'r>(mut bench: FilterBench, headers: impl Fn(usize) -> HeaderMap + '
     })
 }
 
-fn time_batch(bench: &mut FilterBench, requests: Vec<HeaderMap>) -> Outcome<f64> {
+fn time_batch(bench: &mut FilterBench, requests: Vec<HeaderMap>) -> Measurement<f64> {
     let mut measured = Vec::with_capacity(requests.len());
     let since = Instant::now();
     for headers in requests {

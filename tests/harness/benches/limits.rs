@@ -1,6 +1,6 @@
 //! Configurations of `rate-limit` and the requests for them.
 
-use gwf::abi::HeaderMap;
+use gateway_harness::wasm_host::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::workload::Shape;

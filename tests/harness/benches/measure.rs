@@ -3,10 +3,10 @@
 use std::error::Error;
 
 /// Whatever goes wrong ends a benchmark.
-pub type Outcome<T> = Result<T, Box<dyn Error>>;
+pub type Measurement<T> = Result<T, Box<dyn Error>>;
 
 /// One thing that is measured: a call gives one sample.
-pub type Cell<'a> = Box<dyn FnMut() -> Outcome<f64> + 'a>;
+pub type Cell<'a> = Box<dyn FnMut() -> Measurement<f64> + 'a>;
 
 /// The samples of one cell, one for each round.
 #[derive(Debug, Clone, Default)]
@@ -50,7 +50,7 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 
 /// Takes a sample of each cell in turn, `rounds` times; what disturbs the machine for a while then
 /// disturbs all of them.
-pub fn interleaved(rounds: usize, cells: &mut [Cell]) -> Outcome<Vec<Samples>> {
+pub fn interleaved(rounds: usize, cells: &mut [Cell]) -> Measurement<Vec<Samples>> {
     let mut samples = vec![Samples::default(); cells.len()];
     for _ in 0..rounds {
         for (cell, samples) in cells.iter_mut().zip(&mut samples) {
@@ -109,7 +109,7 @@ pub fn is_quick() -> bool {
 }
 
 /// How many requests memory must not grow over: what `--requests` says.
-pub fn requests(default: usize) -> Outcome<usize> {
+pub fn requests(default: usize) -> Measurement<usize> {
     let given = std::env::args()
         .skip_while(|argument| argument != "--requests")
         .nth(1);

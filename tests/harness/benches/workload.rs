@@ -1,7 +1,7 @@
 //! Routing tables of any size and the requests for them. A route here is an HTTPRoute with one rule,
 //! one match and one backend: the form that costs a configuration the most.
 
-use gwf::abi::{HeaderMap, MapKind};
+use gateway_harness::wasm_host::{HeaderMap, MapKind};
 use serde_json::{Value, json};
 
 /// How routes differ from each other.

@@ -10,7 +10,6 @@
 mod connection;
 mod echo;
 mod envoy;
-mod filter_bench;
 mod filter_chain;
 mod jwt;
 mod local_reply;
@@ -23,5 +22,4 @@ mod router;
 mod tests;
 mod waiting;
 
-pub use envoy::{Admission, EmbeddedEnvoy, Error, Options, StartError, Worker};
-pub use filter_bench::{FilterBench, Measured};
+pub use envoy::{Admission, EmbeddedEnvoy, EmbeddedOptions, Error, StartError, Worker};

@@ -16,7 +16,7 @@ const WARDEN: &str = r#"read -r _ || { kill -KILL "$1"; rm -rf "$2"; }"#;
 
 /// A process with its warden.
 #[derive(Debug)]
-pub(crate) struct Guarded {
+pub struct Guarded {
     child: Mutex<Child>,
     pid: u32,
     warden: Child,
@@ -24,7 +24,7 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     /// Starts `command`; the warden removes `folder`, which is its owner's to remove otherwise.
-    pub(crate) fn spawn(command: &mut Command, folder: &Path) -> io::Result<Self> {
+    pub fn spawn(command: &mut Command, folder: &Path) -> io::Result<Self> {
         let mut child = command.process_group(0).spawn()?;
         let pid = child.id();
         match warden(pid, folder) {
@@ -41,19 +41,19 @@ impl Guarded {
     }
 
     /// How it ended, if it did.
-    pub(crate) fn exited(&self) -> Option<ExitStatus> {
+    pub fn exited(&self) -> Option<ExitStatus> {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         child.try_wait().ok().flatten()
     }
 
     /// What it writes, if it was given a pipe; whoever asks first gets it.
-    pub(crate) fn stdout(&self) -> Option<ChildStdout> {
+    pub fn stdout(&self) -> Option<ChildStdout> {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         child.stdout.take()
     }
 
     /// Its process id.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.pid
     }
 }

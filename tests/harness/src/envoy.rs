@@ -5,16 +5,17 @@
 //! another host says otherwise than this one is wrong there.
 
 mod binary;
-pub(crate) mod bootstrap;
-pub(crate) mod client;
-pub(crate) mod echo;
+pub mod bootstrap;
+pub mod client;
+pub mod echo;
 mod load;
-pub(crate) mod process;
+mod module_folder;
+pub mod process;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,16 +29,17 @@ pub use self::binary::{Binary, VENV, VERSION, find, how_to_get_one, install};
 pub use self::bootstrap::bootstrap;
 use self::bootstrap::listener_name;
 pub use self::load::Load;
+pub use self::module_folder::ModuleFolder;
 use self::process::Process;
 use crate::exchange::{Answer, Exchange, Seen};
-use crate::xds::{Cluster, Proxy};
+use crate::model::{Cluster, Proxy};
 
 /// Where the backends of clusters listen, by the cluster's name.
 pub type Backends = BTreeMap<String, SocketAddr>;
 
 /// How Envoy is run.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct EnvoyOptions {
     /// Number of workers; each has its own copy of every Wasm VM.
     pub concurrency: u32,
     /// The least severe lines of Wasm filters that Envoy logs.
@@ -50,7 +52,7 @@ pub struct Options {
     pub native_filters: Vec<Value>,
 }
 
-impl Default for Options {
+impl Default for EnvoyOptions {
     fn default() -> Self {
         Self {
             concurrency: 1,
@@ -211,19 +213,28 @@ impl EnvoyHost {
     ///
     /// [`EnvoyError::Refused`] with Envoy's own words if it does not take the configuration or a
     /// module; [`EnvoyError::NotReady`] or [`EnvoyError::Io`] if it cannot be started.
-    pub fn start(binary: &Binary, proxy: &Proxy, options: &Options) -> Result<Self, EnvoyError> {
+    pub fn start(
+        binary: &Binary,
+        proxy: &Proxy,
+        options: &EnvoyOptions,
+    ) -> Result<Self, EnvoyError> {
         let ports = proxy.listeners.iter().map(|listener| listener.port);
         let listeners = ports.map(|port| (port, listener_name(port))).collect();
-        let configuration = |backends: &Backends| {
-            let mut bootstrap = bootstrap(proxy, backends);
+        let configuration = |backends: &Backends, folder: &Path| {
+            let modules = ModuleFolder::new(folder.join("modules"))?;
+            for filter in &proxy.filters {
+                modules.add(&filter.module)?;
+            }
+            let mut bootstrap = bootstrap(proxy, backends, &modules);
             put_first(&mut bootstrap, &options.native_filters);
-            bootstrap
+            Ok(bootstrap)
         };
         Self::start_with(binary, &proxy.clusters, &listeners, configuration, options)
     }
 
     /// Starts a backend for each cluster, then Envoy with the bootstrap that `configuration` makes of
-    /// their addresses, and waits until it takes connections. `listeners` says which listener of the
+    /// their addresses and of a folder, which it may fill with files and which ends with Envoy, and
+    /// waits until it takes connections. `listeners` says which listener of the
     /// bootstrap is meant by the port of an [`Exchange`]; on which port it listens is read from Envoy,
     /// so that it can be 0.
     ///
@@ -234,8 +245,8 @@ impl EnvoyHost {
         binary: &Binary,
         clusters: &[Cluster],
         listeners: &BTreeMap<u16, String>,
-        configuration: impl FnOnce(&Backends) -> Value,
-        options: &Options,
+        configuration: impl FnOnce(&Backends, &Path) -> io::Result<Value>,
+        options: &EnvoyOptions,
     ) -> Result<Self, EnvoyError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -251,7 +262,10 @@ impl EnvoyHost {
                     .map_err(EnvoyError::io("cannot start a backend"))?;
                 backends.insert(cluster.name.clone(), address);
             }
-            let process = Process::spawn(&binary.path, &configuration(&backends), options)?;
+            let folder = process::folder()?;
+            let bootstrap = configuration(&backends, folder.path())
+                .map_err(EnvoyError::io("cannot write the modules"))?;
+            let process = Process::spawn(folder, &binary.path, &bootstrap, options)?;
             let (admin, ports) = process.ready(listeners, options.start_timeout).await?;
             Ok::<_, EnvoyError>((process, admin, ports))
         })?;

@@ -156,7 +156,7 @@ pub struct Answer {
     /// Why it was decided so, line by line; shown with a failed case.
     pub why: Vec<String>,
     /// What each filter did, in order; empty unless the host watches
-    /// ([`Options::watch`](crate::chain::Options::watch)).
+    /// ([`EmbeddedOptions::watch`](crate::chain::EmbeddedOptions::watch)).
     pub passages: Vec<Passage>,
 }
 

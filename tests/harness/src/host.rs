@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::exchange::{Answer, Exchange, Seen};
 
 /// The three hosts. They must agree.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HostKind {
     /// The SDK's functions, natively.
@@ -22,13 +20,24 @@ pub enum HostKind {
     Envoy,
 }
 
-impl fmt::Display for HostKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl HostKind {
+    /// All of them, the fastest first.
+    pub const ALL: [Self; 3] = [Self::Core, Self::Wasmtime, Self::Envoy];
+
+    /// Its name on the command line and in `cases.yaml`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Core => "core",
             Self::Wasmtime => "wasmtime",
             Self::Envoy => "envoy",
-        })
+        }
+    }
+}
+
+impl fmt::Display for HostKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

@@ -1,17 +1,17 @@
 //! The three hosts, opened for a Gateway of a scenario.
 
 mod core;
-mod counting;
 mod embedded;
+mod rate_limit_service;
 mod real;
 
 pub use self::core::Core;
 
-use crate::abi::{self, Deadline, EnvoyVersion, Runtime};
+use crate::envoy;
 use crate::host::{Host, HostError, HostKind};
 use crate::proxy::{self, Certificates, Modules, Services};
 use crate::scenario::{GatewayRef, Scenario};
-use crate::{envoy, modules};
+use crate::wasm_host::{Deadline, EnvoyVersion, LoadError, Runtime};
 use gateway_bundle::{Bundle, GatewayBundle, LoadErrors, Manifests, Problem, Severity};
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -24,9 +24,9 @@ pub type Read = Arc<(Manifests, Bundle)>;
 
 /// How hosts run.
 #[derive(Debug, Clone)]
-pub struct Options {
-    /// Name of a filter of this repository, or path of a module.
-    pub filter: String,
+pub struct HostOptions {
+    /// The filters.
+    pub modules: Modules,
     /// Seed of everything that is random.
     pub seed: u64,
     /// The Envoy that the embedded host imitates.
@@ -44,10 +44,12 @@ pub const RATE_LIMIT_SERVICE: (&str, SocketAddr) = (
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 18_081),
 );
 
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            filter: "route-match".into(),
+impl HostOptions {
+    /// These modules; all else as `gwf replay` has it by default.
+    #[must_use]
+    pub fn new(modules: Modules) -> Self {
+        Self {
+            modules,
             seed: 0,
             envoy_version: EnvoyVersion::default(),
             services: [RATE_LIMIT_SERVICE]
@@ -61,26 +63,22 @@ impl Default for Options {
 /// Opens hosts, and keeps what several of them can share: manifests that are read, modules that are
 /// compiled. Threads may share it.
 pub struct Hosts {
-    options: Options,
-    modules: Modules,
+    options: HostOptions,
     runtime: Runtime,
     binary: OnceLock<envoy::Binary>,
     manifests: Mutex<HashMap<Vec<PathBuf>, Read>>,
-    runs: counting::Runs,
+    runs: rate_limit_service::Runs,
 }
 
 /// Why hosts cannot be opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// There is no such filter.
-    #[error("there is no filter `{0}`; there are {list}, or give the path of a .wasm file", list = names())]
-    UnknownFilter(String),
     /// wasmtime does not run on this machine.
     #[error("wasmtime cannot be set up: {0:#}")]
     Wasmtime(wasmtime::Error),
     /// The module is none that the imitated Envoy would load.
     #[error("{0}")]
-    Module(abi::LoadError),
+    Module(LoadError),
     /// There is no Envoy to run.
     #[error("{0}")]
     Envoy(envoy::EnvoyError),
@@ -100,10 +98,6 @@ pub enum OpenError {
         /// Those that could be meant.
         there: Vec<String>,
     },
-}
-
-fn names() -> String {
-    list(modules::ALL.iter().map(|(name, _)| (*name).to_owned()))
 }
 
 fn list(names: impl IntoIterator<Item = String>) -> String {
@@ -126,24 +120,15 @@ const DEADLINE: Deadline = Deadline::Fuel(1_000_000_000);
 
 impl Hosts {
     /// # Errors
-    /// The filter is not known, or wasmtime does not run here.
-    pub fn new(options: Options) -> Result<Self, OpenError> {
-        let find = |name: &str| {
-            modules::find(name).ok_or_else(|| OpenError::UnknownFilter(name.to_owned()))
-        };
-        let modules = Modules {
-            route_match: find(&options.filter)?,
-            rate_limit: find("rate-limit")?,
-            canary: find("canary")?,
-        };
+    /// wasmtime does not run here.
+    pub fn new(options: HostOptions) -> Result<Self, OpenError> {
         let runtime = Runtime::new(options.envoy_version, DEADLINE).map_err(OpenError::Wasmtime)?;
         Ok(Hosts {
             options,
-            modules,
             runtime,
             binary: OnceLock::new(),
             manifests: Mutex::default(),
-            runs: counting::Runs::default(),
+            runs: rate_limit_service::Runs::default(),
         })
     }
 
@@ -156,7 +141,7 @@ impl Hosts {
         match kind {
             HostKind::Core => Ok(()),
             HostKind::Wasmtime => {
-                let loaded = self.runtime.load(&self.modules.route_match);
+                let loaded = self.runtime.load(&self.options.modules.route_match);
                 loaded.map(drop).map_err(OpenError::Module)
             }
             HostKind::Envoy => self.binary().map(drop),
@@ -185,11 +170,11 @@ impl Hosts {
             return Ok(Box::new(core));
         }
         let mut gateway = gateway.clone();
-        counting::apart(&mut gateway, &self.runs.of(scenario, kind));
+        rate_limit_service::apart(&mut gateway, &self.runs.of(scenario, kind));
         let proxy = proxy::proxy(
             manifests,
             &gateway,
-            &self.modules,
+            &self.options.modules,
             &self.options.services,
             &BTreeSet::new(),
         );
@@ -202,7 +187,7 @@ impl Hosts {
                 listener.removed_request_headers.clear();
             }
         }
-        counting::reachable(&proxy.services)?;
+        rate_limit_service::reachable(&proxy.services)?;
         let workers = scenario.workers;
         if kind == HostKind::Wasmtime {
             let host = embedded::Embedded::new(&self.runtime, &proxy, seed, workers, core)?;

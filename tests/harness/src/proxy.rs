@@ -11,13 +11,13 @@ mod self_signed;
 
 pub use self_signed::{Certificates, InvalidNames};
 
-use crate::xds::{Cluster, Listener, Proxy, ServiceCluster, Tls, UpstreamProtocol};
+use crate::model::{Cluster, Listener, Proxy, ServiceCluster, Tls, UpstreamProtocol};
+use crate::wasm_host::WasmCode;
 use gateway_bundle::{
     Bundle, GatewayBundle, KustomizeOptions, ListenerInfo, LoadErrors, Manifests, bundle, kustomize,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use thiserror::Error;
 
 /// Where the services listen that filters may call, by the name of their cluster.
@@ -27,11 +27,11 @@ pub type Services = BTreeMap<String, SocketAddr>;
 #[derive(Debug, Clone)]
 pub struct Modules {
     /// `route-match`, or what is tried in its place.
-    pub route_match: PathBuf,
+    pub route_match: WasmCode,
     /// `rate-limit`.
-    pub rate_limit: PathBuf,
+    pub rate_limit: WasmCode,
     /// `canary`.
-    pub canary: PathBuf,
+    pub canary: WasmCode,
 }
 
 /// Why there is no proxy for a Gateway.

@@ -36,7 +36,7 @@ use self::skip::Feature;
 pub(crate) use self::variables::{Captured, fill, numbered, uuid, variables_of};
 use self::yaml::YamlFile;
 use crate::manifest_files;
-use crate::xds::JwtRequirement;
+use crate::model::JwtRequirement;
 
 const CASES: &str = "cases.yaml";
 const MANIFESTS: &str = "manifests.yaml";

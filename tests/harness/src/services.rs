@@ -24,9 +24,9 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use self::answer::{INTERNAL, UNAVAILABLE, ended, unary};
-use crate::abi::{Callout, CalloutAnswer, CalloutKind, Responder};
 use crate::exchange::Headers;
-use crate::xds::ServiceCluster;
+use crate::model::ServiceCluster;
+use crate::wasm_host::{Callout, CalloutAnswer, CalloutKind, Responder};
 
 /// How long a call without deadline is waited for: a test that hangs tells nothing.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -6,12 +6,14 @@
     reason = "a test fails by panicking; clippy exempts only the test functions themselves"
 )]
 
-use std::path::Path;
+#[allow(dead_code, reason = "each target uses a part of it")]
+mod built;
+#[allow(dead_code, reason = "each target uses a part of it")]
+mod filter_bench;
 
+use crate::filter_bench::FilterBench;
 use gateway_bundle::Manifests;
-use gwf::abi::{Deadline, EnvoyVersion, Runtime};
-use gwf::chain::FilterBench;
-use gwf::modules;
+use gateway_harness::wasm_host::{Deadline, EnvoyVersion, Runtime};
 use serde_json::{Value, json};
 
 /// The YAML blocks of a page, each with its line.
@@ -73,7 +75,7 @@ fn examples_are_what_they_say() {
     let runtime = Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap();
     for (filter, expected) in [("canary", 4), ("rate-limit", 3)] {
         let page = format!("{filter}.md");
-        let module = modules::find(filter).unwrap();
+        let module = gateway_filter_modules::find(filter).unwrap();
         let mut loaded = 0;
         for (line, example) in examples(&page) {
             let place = format!("docs/{page}:{line}");
@@ -85,7 +87,7 @@ fn examples_are_what_they_say() {
             let found = documents.iter().flat_map(|one| configurations(filter, one));
             for configuration in found.filter(|one| !is_for_a_rule(one)) {
                 let text = configuration.to_string();
-                let started = FilterBench::load(&runtime, Path::new(&module), &text);
+                let started = FilterBench::load(&runtime, &built::code(module), &text);
                 assert!(started.is_ok(), "{place}: {:?}", started.err());
                 loaded += 1;
             }

@@ -9,8 +9,12 @@
 )]
 
 #[allow(dead_code, reason = "each target uses a part of it")]
+mod built;
+#[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../benches/canaries.rs"]
 mod canaries;
+#[allow(dead_code, reason = "each target uses a part of it")]
+mod filter_bench;
 #[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../benches/limits.rs"]
 mod limits;
@@ -18,12 +22,10 @@ mod limits;
 #[path = "../benches/workload.rs"]
 mod workload;
 
-use std::path::Path;
-
+use crate::filter_bench::FilterBench;
 use canaries::Canary;
-use gwf::abi::{Deadline, EnvoyVersion, HeaderMap, Runtime};
-use gwf::chain::FilterBench;
-use gwf::modules::{CANARY, DO_NOTHING, RATE_LIMIT, ROUTE_MATCH};
+use gateway_filter_modules::{CANARY, DO_NOTHING, Module, RATE_LIMIT, ROUTE_MATCH};
+use gateway_harness::wasm_host::{Deadline, EnvoyVersion, HeaderMap, Runtime};
 use limits::Limits;
 use workload::Shape;
 
@@ -43,12 +45,12 @@ const REQUESTS: usize = 200;
 
 /// Fuel of an average request, and the hostcalls of each.
 fn measure(
-    module: &str,
+    module: Module,
     configuration: &str,
     request: impl Fn(usize) -> HeaderMap,
 ) -> (u64, Vec<(&'static str, u32)>) {
     let runtime = Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap();
-    let mut bench = FilterBench::load(&runtime, Path::new(module), configuration).unwrap();
+    let mut bench = FilterBench::load(&runtime, &built::code(module), configuration).unwrap();
     let mut request = |number: usize| {
         let mut measured = bench.request(request(number)).unwrap();
         assert_eq!(measured.reply, None, "request {number}");
@@ -67,7 +69,7 @@ fn measure(
 }
 
 /// Of requests spread over all routes.
-fn measure_routing(module: &str, routes: usize) -> (u64, Vec<(&'static str, u32)>) {
+fn measure_routing(module: Module, routes: usize) -> (u64, Vec<(&'static str, u32)>) {
     let configuration = Shape::Mixed.configuration(routes, 10);
     measure(module, &configuration, |number| {
         Shape::Mixed.request(number * 37 % routes)

@@ -3,19 +3,19 @@
 
 #![cfg(test)]
 
+#[allow(dead_code, reason = "each target uses a part of it")]
+mod built;
 mod required_envoy;
 
-use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use gateway_bundle::{bundle, load};
-use gwf::abi::{Deadline, EnvoyVersion, Runtime};
-use gwf::chain::{self, EmbeddedEnvoy};
-use gwf::envoy::{EnvoyHost, Options};
-use gwf::exchange::{Answer, Exchange, Message};
-use gwf::modules;
-use gwf::proxy::{Modules, proxy};
-use gwf::xds::Proxy;
+use gateway_harness::chain::{self, EmbeddedEnvoy};
+use gateway_harness::envoy::{EnvoyHost, EnvoyOptions};
+use gateway_harness::exchange::{Answer, Exchange, Message};
+use gateway_harness::model::Proxy;
+use gateway_harness::proxy::proxy;
+use gateway_harness::wasm_host::{Deadline, EnvoyVersion, Runtime, WasmCode};
 
 /// Fails at every request.
 const TRAP: &str = r#"(module
@@ -30,22 +30,19 @@ static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap());
 
 /// The bundle of a scenario, whose first Gateway is asked, with the module in place of the filter's.
-fn with(scenario: &str, filter: &str, module: &Path, fail_open: bool) -> Proxy {
+fn with(scenario: &str, filter: &str, module: &WasmCode, fail_open: bool) -> Proxy {
     let path = format!(
         "{}/../scenarios/{scenario}/manifests.yaml",
         env!("CARGO_MANIFEST_DIR")
     );
     let manifests = load(&[path.into()]).unwrap();
     let gateway = bundle(&manifests).gateways.remove(0);
-    let module = |name| match name == filter {
-        true => module.to_owned(),
-        false => modules::find(name).unwrap(),
-    };
-    let modules = Modules {
-        route_match: module("route-match"),
-        rate_limit: module("rate-limit"),
-        canary: module("canary"),
-    };
+    let mut modules = built::filters();
+    *match filter {
+        "route-match" => &mut modules.route_match,
+        "rate-limit" => &mut modules.rate_limit,
+        _ => &mut modules.canary,
+    } = module.clone();
     let fail_open = fail_open.then(|| filter.to_owned()).into_iter().collect();
     proxy(
         &manifests,
@@ -72,25 +69,23 @@ fn told(answer: &Answer) -> (u16, Option<&str>) {
 }
 
 fn embedded(proxy: &Proxy, exchange: &Exchange) -> Answer {
-    let mut embedded = EmbeddedEnvoy::new(&RUNTIME, proxy, &chain::Options::default()).unwrap();
+    let mut embedded =
+        EmbeddedEnvoy::new(&RUNTIME, proxy, &chain::EmbeddedOptions::default()).unwrap();
     embedded.send(0, exchange).unwrap()
 }
 
 fn real(proxy: &Proxy, exchange: &Exchange) -> Option<Answer> {
-    let host = EnvoyHost::start(&required_envoy::find()?, proxy, &Options::default()).unwrap();
+    let host = EnvoyHost::start(&required_envoy::find()?, proxy, &EnvoyOptions::default()).unwrap();
     Some(host.send(exchange).unwrap())
 }
 
-fn trap(folder: &Path) -> PathBuf {
-    let file = folder.join("trap.wasm");
-    std::fs::write(&file, wat::parse_str(TRAP).unwrap()).unwrap();
-    file
+fn trap() -> WasmCode {
+    WasmCode::new("trap", wat::parse_str(TRAP).unwrap())
 }
 
 #[test]
 fn without_route_match_nobody_gets_anywhere() {
-    let folder = tempfile::tempdir().unwrap();
-    let trap = trap(folder.path());
+    let trap = trap();
     let mut exchange = Exchange::get("app.example.com", "/api/v1");
     for fail_open in [false, true] {
         let proxy = with("path-routing", "route-match", &trap, fail_open);
@@ -108,8 +103,7 @@ fn without_route_match_nobody_gets_anywhere() {
 /// A WebSocket's first match forwards, or Envoy would refuse it.
 #[test]
 fn without_route_match_no_websocket_gets_anywhere() {
-    let folder = tempfile::tempdir().unwrap();
-    let trap = trap(folder.path());
+    let trap = trap();
     let mut exchange = Exchange::get("app.example.com", "/ws");
     for (name, value) in [("connection", "upgrade"), ("upgrade", "WebSocket")] {
         exchange.headers.push((name.into(), value.into()));
@@ -129,8 +123,7 @@ fn without_route_match_no_websocket_gets_anywhere() {
 
 #[test]
 fn limits_and_canaries_may_be_passed_over() {
-    let folder = tempfile::tempdir().unwrap();
-    let trap = trap(folder.path());
+    let trap = trap();
     for (scenario, filter, host, path) in [
         ("rate-limit-tiers", "rate-limit", "app.example.com", "/"),
         ("canary-split", "canary", "shop.example.com", "/"),
@@ -146,15 +139,13 @@ fn limits_and_canaries_may_be_passed_over() {
 
 #[test]
 fn what_is_no_module_is_refused_when_it_is_loaded() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("none.wasm");
-    std::fs::write(&file, "not Wasm").unwrap();
+    let none = WasmCode::new("none", "not Wasm");
     let Some(binary) = required_envoy::find() else {
         return;
     };
     for fail_open in [false, true] {
-        let proxy = with("path-routing", "route-match", &file, fail_open);
-        let error = EnvoyHost::start(&binary, &proxy, &Options::default()).unwrap_err();
+        let proxy = with("path-routing", "route-match", &none, fail_open);
+        let error = EnvoyHost::start(&binary, &proxy, &EnvoyOptions::default()).unwrap_err();
         assert!(error.to_string().contains("Wasm"), "{error}");
     }
 }

@@ -5,17 +5,22 @@
     reason = "a test fails by panicking; clippy exempts only the test functions themselves"
 )]
 
-use std::path::Path;
+#[allow(dead_code, reason = "each target uses a part of it")]
+mod built;
+#[allow(dead_code, reason = "each target uses a part of it")]
+mod filter_bench;
+
 use std::sync::{Arc, LazyLock};
 
-use gwf::abi::{Deadline, EnvoyVersion, HeaderMap, MapKind, Plugin, Runtime};
-use gwf::chain::{Admission, EmbeddedEnvoy, FilterBench, Options};
-use gwf::exchange::{Answer, Exchange, Headers};
-use gwf::modules;
-use gwf::xds::{
+use crate::filter_bench::FilterBench;
+use gateway_filter_modules::{CANARY, DO_NOTHING, Module, ROUTE_MATCH, STOCK_SDK};
+use gateway_harness::chain::{Admission, EmbeddedEnvoy, EmbeddedOptions};
+use gateway_harness::exchange::{Answer, Exchange, Headers};
+use gateway_harness::model::{
     Cluster, Forward, Listener, Proxy, Route, RouteAction, StringMatch, UpstreamProtocol,
     VirtualHost, WasmFilter,
 };
+use gateway_harness::wasm_host::{Deadline, EnvoyVersion, HeaderMap, MapKind, Plugin, Runtime};
 
 /// Compiles each module once for all tests.
 static RUNTIME: LazyLock<Runtime> =
@@ -43,7 +48,7 @@ fn route(name: &str, headers: Vec<(String, StringMatch)>, cluster: &str) -> Rout
 }
 
 /// A module in front of the backends `other`, which the entry route leads to, and `matched`.
-fn envoy(module: &str, configuration: &str) -> EmbeddedEnvoy {
+fn envoy(module: Module, configuration: &str) -> EmbeddedEnvoy {
     let cluster = |service: &str| Cluster {
         name: format!("n/{service}:80"),
         namespace: "n".into(),
@@ -68,7 +73,7 @@ fn envoy(module: &str, configuration: &str) -> EmbeddedEnvoy {
         filters: vec![WasmFilter {
             name: "filter".into(),
             root_id: "filter".into(),
-            module: module.into(),
+            module: built::code(module),
             configuration: configuration.into(),
             fail_open: false,
         }],
@@ -76,10 +81,10 @@ fn envoy(module: &str, configuration: &str) -> EmbeddedEnvoy {
         jwt: Vec::new(),
         services: Vec::new(),
     };
-    let options = Options {
+    let options = EmbeddedOptions {
         workers: 2,
         admission: Admission::Everything,
-        ..Options::default()
+        ..EmbeddedOptions::default()
     };
     EmbeddedEnvoy::new(&RUNTIME, &proxy, &options).unwrap()
 }
@@ -103,7 +108,7 @@ fn service(answer: &Answer) -> &str {
 
 #[test]
 fn a_module_of_the_proxy_wasm_crate_runs() {
-    let mut envoy = envoy(modules::STOCK_SDK, "{}");
+    let mut envoy = envoy(STOCK_SDK, "{}");
     let answer = envoy.send(0, &get(b"/", &[("x-name", b"Ada")])).unwrap();
     assert_eq!(answer.status, 200, "{:?}", answer.why);
     let seen = answer.seen.unwrap();
@@ -115,7 +120,7 @@ fn a_module_of_the_proxy_wasm_crate_runs() {
 /// is dead from then on, and those of the others are not.
 #[test]
 fn a_panic_kills_the_vm_of_its_worker_only() {
-    let mut envoy = envoy(modules::STOCK_SDK, "{}");
+    let mut envoy = envoy(STOCK_SDK, "{}");
     let plain = get(b"/", &[]);
     let poison = get(b"/", &[("x-name", b"\xff")]);
     let mut statuses = Vec::new();
@@ -138,7 +143,7 @@ fn a_panic_kills_the_vm_of_its_worker_only() {
 
 #[test]
 fn bytes_that_are_no_text_are_matched_as_bytes() {
-    let mut envoy = envoy(modules::ROUTE_MATCH, CONFIG);
+    let mut envoy = envoy(ROUTE_MATCH, CONFIG);
     for (path, headers, expected) in [
         (&b"/"[..], &[("x-name", &b"a"[..])][..], "matched"),
         (b"/", &[("x-name", b"bb")], "matched"),
@@ -203,7 +208,7 @@ fn request(given: &[(&[u8], &[u8])]) -> HeaderMap {
 }
 
 fn bench(configuration: &str) -> FilterBench {
-    FilterBench::load(&RUNTIME, Path::new(modules::ROUTE_MATCH), configuration).unwrap()
+    FilterBench::load(&RUNTIME, &built::code(ROUTE_MATCH), configuration).unwrap()
 }
 
 fn plugin(configuration: &str) -> Arc<Plugin> {
@@ -261,22 +266,22 @@ fn modules_export_the_callbacks_that_they_have_and_no_other() {
         "proxy_on_memory_allocate",
         "proxy_on_request_headers",
     ];
-    for (path, more) in [
-        (modules::ROUTE_MATCH, &["proxy_on_response_headers"][..]),
+    for (one, more) in [
+        (ROUTE_MATCH, &["proxy_on_response_headers"][..]),
         (
-            modules::CANARY,
+            CANARY,
             &[
                 "proxy_on_response_headers",
                 "proxy_on_response_trailers",
                 "proxy_on_tick",
             ],
         ),
-        (modules::DO_NOTHING, &[]),
+        (DO_NOTHING, &[]),
     ] {
-        let module = wasmtime::Module::from_file(&wasmtime::Engine::default(), path).unwrap();
+        let module = wasmtime::Module::new(&wasmtime::Engine::default(), one.bytes).unwrap();
         let mut exports: Vec<_> = module.exports().map(|export| export.name()).collect();
         exports.sort_unstable();
-        assert_eq!(exports, [&always, more].concat(), "{path}");
+        assert_eq!(exports, [&always, more].concat(), "{}", one.name);
     }
 }
 
@@ -300,8 +305,8 @@ fn modules_import_only_what_every_envoy_offers() {
         "fd_prestat_get",
         "fd_prestat_dir_name",
     ];
-    for path in [modules::ROUTE_MATCH, modules::CANARY, modules::DO_NOTHING] {
-        let module = wasmtime::Module::from_file(&wasmtime::Engine::default(), path).unwrap();
+    for one in [ROUTE_MATCH, CANARY, DO_NOTHING] {
+        let module = wasmtime::Module::new(&wasmtime::Engine::default(), one.bytes).unwrap();
         for import in module.imports() {
             let (from, name) = (import.module(), import.name());
             let offered = match from {
@@ -309,7 +314,7 @@ fn modules_import_only_what_every_envoy_offers() {
                 "wasi_snapshot_preview1" => wasi.contains(&name),
                 _ => false,
             };
-            assert!(offered, "{path} imports {from}.{name}");
+            assert!(offered, "{} imports {from}.{name}", one.name);
         }
     }
 }
@@ -320,7 +325,7 @@ fn every_envoy_since_1_32_loads_them() {
     // compile for every one of them would take the time of all other tests together.
     for minor in [32, 33, 38, 39, 40] {
         let runtime = Runtime::new(EnvoyVersion::new(1, minor), Deadline::default()).unwrap();
-        let loaded = runtime.load(Path::new(modules::ROUTE_MATCH));
+        let loaded = runtime.load(&built::code(ROUTE_MATCH));
         assert!(loaded.is_ok(), "Envoy 1.{minor}: {loaded:?}");
     }
 }

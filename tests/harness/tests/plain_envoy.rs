@@ -9,31 +9,33 @@
 mod required_envoy;
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::Command;
 
-use gwf::envoy::{EnvoyHost, Options};
-use gwf::exchange::{Answer, Exchange};
-use gwf::modules;
+use gateway_harness::envoy::{Backends, EnvoyHost, EnvoyOptions};
+use gateway_harness::exchange::{Answer, Exchange};
 use serde_json::Value;
 
 const FILE: &str = include_str!("../../../envoy-config/examples/envoy.yaml");
 
-/// The file, with modules that need no `just build`.
-fn text() -> String {
+/// The file, with modules that need no `just build` in a folder.
+fn text(folder: &Path) -> String {
     ["route-match", "rate-limit", "canary"]
         .iter()
         .fold(FILE.to_owned(), |text, name| {
             let place = format!("target/filters/{name}.wasm");
             assert_eq!(text.matches(&place).count(), 1, "{place}");
-            text.replace(&place, modules::find(name).unwrap().to_str().unwrap())
+            let file = folder.join(name);
+            std::fs::write(&file, gateway_filter_modules::find(name).unwrap().bytes).unwrap();
+            text.replace(&place, file.to_str().unwrap())
         })
 }
 
 /// The file as a bootstrap that collides with nothing: the kernel chooses the ports.
-fn bootstrap() -> Value {
+fn bootstrap(folder: &Path) -> Value {
     let echo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let echo = echo.local_addr().unwrap().port();
-    let text = text()
+    let text = text(folder)
         .replace("port_value: 8080", "port_value: 0")
         .replace("port_value: 9901", "port_value: 0")
         .replace("port_value: 8081", &format!("port_value: {echo}"));
@@ -68,7 +70,7 @@ fn envoy_calls_the_file_valid() {
     };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("envoy.yaml");
-    std::fs::write(&file, text()).unwrap();
+    std::fs::write(&file, text(folder.path())).unwrap();
     let mut validate = Command::new(binary.path);
     validate
         .args(["--mode", "validate", "--config-path"])
@@ -84,8 +86,9 @@ fn it_routes_limits_and_splits() {
         return;
     };
     let listeners = [(80, "http".to_owned())].into();
-    let options = Options::default();
-    let host = EnvoyHost::start_with(&binary, &[], &listeners, |_| bootstrap(), &options);
+    let options = EnvoyOptions::default();
+    let bootstrap = |_: &Backends, folder: &Path| Ok(bootstrap(folder));
+    let host = EnvoyHost::start_with(&binary, &[], &listeners, bootstrap, &options);
     let host = host.unwrap_or_else(|error| panic!("{error}"));
 
     let api = sent(&host, "/api/a", &[("x-version", "v2")]);

@@ -2,6 +2,8 @@
 //! `path-routing::wasmtime`, `path-routing::envoy`; and with headers that a client forged, with
 //! (`…::forged::…`) and without (`…::alone`) what takes these off before the first match.
 
+#[allow(dead_code, reason = "each target uses a part of it")]
+mod built;
 mod required_envoy;
 
 use std::error::Error;
@@ -11,12 +13,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gwf::exchange::{Answer, Exchange, Seen};
-use gwf::host::{Host, HostError, HostKind};
-use gwf::hosts::{Hosts, Options};
-use gwf::report::{Conditions, Tally, text};
-use gwf::runner::Runner;
-use gwf::scenario::{self, GatewayRef, Scenario};
+use gateway_harness::exchange::{Answer, Exchange, Seen};
+use gateway_harness::host::{Host, HostError, HostKind};
+use gateway_harness::hosts::{HostOptions, Hosts};
+use gateway_harness::report::{Conditions, Tally, text};
+use gateway_harness::runner::Runner;
+use gateway_harness::scenario::{self, GatewayRef, Scenario};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios");
@@ -45,10 +47,14 @@ impl Run {
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::from_args();
     // Each has its own counters in a rate limit service.
-    let [hosts, forged] = [Options::default(), Options::default()].map(Hosts::new);
-    let alone = Hosts::new(Options {
+    let [hosts, forged] = [
+        HostOptions::new(built::filters()),
+        HostOptions::new(built::filters()),
+    ]
+    .map(Hosts::new);
+    let alone = Hosts::new(HostOptions {
         early_removal: false,
-        ..Options::default()
+        ..HostOptions::new(built::filters())
     });
     let [hosts, forged, alone] = [hosts, forged, alone].map(|hosts| hosts.map(Arc::new));
     let (hosts, forged, alone) = (hosts?, forged?, alone?);

@@ -6,6 +6,9 @@ mod canaries;
 #[path = "../filter.rs"]
 mod filter;
 #[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../../tests/filter_bench/mod.rs"]
+mod filter_bench;
+#[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../limits.rs"]
 mod limits;
 #[allow(dead_code, reason = "each target uses a part of it")]
@@ -15,11 +18,11 @@ mod measure;
 #[path = "../workload.rs"]
 mod workload;
 
+use crate::filter_bench::FilterBench;
 use canaries::Canary;
-use gwf::abi::{HeaderMap, Runtime};
-use gwf::chain::FilterBench;
-use gwf::modules::{CANARY, DO_NOTHING};
-use measure::Outcome;
+use gateway_filter_modules::{CANARY, DO_NOTHING};
+use gateway_harness::wasm_host::{HeaderMap, Runtime};
+use measure::Measurement;
 
 /// Clients that take turns.
 const CLIENTS: usize = 10_000;
@@ -35,7 +38,7 @@ impl filter::Subject for Subject {
         self.name
     }
 
-    fn load(&self, runtime: &Runtime) -> Outcome<FilterBench> {
+    fn load(&self, runtime: &Runtime) -> Measurement<FilterBench> {
         match self.canary {
             None => filter::load(runtime, DO_NOTHING, ""),
             Some(canary) => {
@@ -67,7 +70,7 @@ fn subjects() -> Vec<Subject> {
     ]
 }
 
-fn main() -> Outcome<()> {
+fn main() -> Measurement<()> {
     filter::requests("canary", &subjects())?;
     let configuration = Canary::Guard.configuration("x-gateway-canary");
     let bench = filter::load(&filter::timed()?, CANARY, &configuration)?;

@@ -1,6 +1,6 @@
 //! Limits per tier and client, by `rate-limit` and by Envoy's own `local_ratelimit`.
 
-use gwf::modules::RATE_LIMIT;
+use gateway_filter_modules::RATE_LIMIT;
 use serde_json::{Value, json};
 
 use crate::limits::Limits;

@@ -24,18 +24,18 @@ mod split;
 #[path = "../workload.rs"]
 mod workload;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use gateway_filter_modules::{DO_NOTHING, Module, ROUTE_MATCH};
 use gateway_filter_sdk::router::BACKEND_HEADER;
-use gwf::envoy::{Binary, EnvoyHost, Options, WasmLog, find};
-use gwf::exchange::Exchange;
-use gwf::modules::{DO_NOTHING, ROUTE_MATCH};
-use gwf::xds::{Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+use gateway_harness::envoy::{Binary, EnvoyHost, EnvoyOptions, WasmLog, find};
+use gateway_harness::exchange::Exchange;
+use gateway_harness::model::{Listener, Proxy, Route, RouteAction, VirtualHost, WasmFilter};
+use gateway_harness::wasm_host::WasmCode;
 
 use serde_json::Value;
 
-use measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, print_table};
+use measure::{Cell, Measurement, Samples, budget, interleaved, is_quick, print_table};
 use workload::{Match, Shape, route_name};
 
 /// All routes on one host: Envoy hashes hosts and walks the routes of one.
@@ -63,7 +63,7 @@ struct Subject {
     native: Vec<Value>,
 }
 
-fn main() -> Outcome<()> {
+fn main() -> Measurement<()> {
     let binary = find()?;
     let (rounds, divisor) = if is_quick() { (2, 40) } else { (11, 1) };
     let only = std::env::args()
@@ -77,7 +77,7 @@ fn main() -> Outcome<()> {
     let hosts = subjects
         .iter()
         .map(|subject| start(&binary, subject))
-        .collect::<Outcome<Vec<_>>>()?;
+        .collect::<Measurement<Vec<_>>>()?;
     let mut cells: Vec<Cell> = subjects
         .iter()
         .zip(&hosts)
@@ -155,7 +155,7 @@ fn subjects() -> Vec<Subject> {
     subjects
 }
 
-fn with_filters(name: &str, in_a_row: usize, module: &str, routes: usize) -> Subject {
+fn with_filters(name: &str, in_a_row: usize, module: Module, routes: usize) -> Subject {
     filtered(
         name,
         in_a_row,
@@ -168,14 +168,14 @@ fn with_filters(name: &str, in_a_row: usize, module: &str, routes: usize) -> Sub
 fn filtered(
     name: &str,
     in_a_row: usize,
-    module: &str,
+    module: Module,
     configuration: String,
     routes: usize,
 ) -> Subject {
     let filter = WasmFilter {
         name: "bench".into(),
         root_id: String::new(),
-        module: PathBuf::from(module),
+        module: WasmCode::from_static(module.name, module.bytes),
         configuration,
         fail_open: false,
     };
@@ -290,18 +290,18 @@ fn dispatch_and_entry(undecided: u16) -> Vec<Route> {
     dispatch.chain([entry]).collect()
 }
 
-fn start(binary: &Binary, subject: &Subject) -> Outcome<EnvoyHost> {
-    let options = Options {
+fn start(binary: &Binary, subject: &Subject) -> Measurement<EnvoyHost> {
+    let options = EnvoyOptions {
         wasm_log: WasmLog::Warning,
         start_timeout: Duration::from_secs(300),
         native_filters: subject.native.clone(),
-        ..Options::default()
+        ..EnvoyOptions::default()
     };
     Ok(EnvoyHost::start(binary, &subject.proxy, &options)?)
 }
 
 /// CPU time per request, in microseconds.
-fn sample(host: &EnvoyHost, subject: &Subject, requests: u64) -> Outcome<f64> {
+fn sample(host: &EnvoyHost, subject: &Subject, requests: u64) -> Measurement<f64> {
     let each = (requests / subject.asked.len() as u64).max(1);
     let before = host.cpu_time()?;
     for &route in &subject.asked {

@@ -1,7 +1,7 @@
 //! Choices of `canary`. Ten in a row have a header each: one that finds its choice named already has
 //! nothing to write.
 
-use gwf::modules::CANARY;
+use gateway_filter_modules::CANARY;
 
 use crate::canaries::Canary;
 use crate::{Subject, filtered};

@@ -1,22 +1,24 @@
 //! Limits that a real rate limit service counts: how often it is asked, and how long a request takes
 //! from end to end.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use gwf::abi::Runtime;
-use gwf::chain::{EmbeddedEnvoy, Options};
-use gwf::exchange::Exchange;
-use gwf::modules::RATE_LIMIT;
-use gwf::rate_limit_service::RateLimitService;
-use gwf::services::ServiceClient;
-use gwf::xds::{Listener, Proxy, Route, RouteAction, ServiceCluster, VirtualHost, WasmFilter};
+use crate::rate_limit_service::RateLimitService;
+use gateway_filter_modules::RATE_LIMIT;
+use gateway_harness::chain::{EmbeddedEnvoy, EmbeddedOptions};
+use gateway_harness::exchange::Exchange;
+use gateway_harness::model::{
+    Listener, Proxy, Route, RouteAction, ServiceCluster, VirtualHost, WasmFilter,
+};
+use gateway_harness::services::ServiceClient;
+use gateway_harness::wasm_host::Runtime;
+use gateway_harness::wasm_host::WasmCode;
 use serde_json::{Value, json};
 
 use crate::filter;
-use crate::measure::{Outcome, is_quick, median, print_table};
+use crate::measure::{Measurement, is_quick, median, print_table};
 
 const DOMAIN: &str = "gateway-filters";
 const CLUSTER: &str = "ratelimit";
@@ -44,7 +46,7 @@ struct Sample {
 }
 
 /// Calls, answers and time, each with an Envoy and empty counters of its own.
-pub fn run() -> Outcome<()> {
+pub fn run() -> Measurement<()> {
     let Some(service) = RateLimitService::start(&[DOMAIN])? else {
         println!("\nno rate limit service: `just ratelimit-tools` installs one");
         return Ok(());
@@ -95,7 +97,7 @@ fn subjects() -> Vec<Subject> {
     ]
 }
 
-fn sample(runtime: &Runtime, subject: &Subject, service: &RateLimitService) -> Outcome<Sample> {
+fn sample(runtime: &Runtime, subject: &Subject, service: &RateLimitService) -> Measurement<Sample> {
     let services = vec![ServiceCluster {
         name: CLUSTER.into(),
         address: Some(service.address()),
@@ -103,12 +105,12 @@ fn sample(runtime: &Runtime, subject: &Subject, service: &RateLimitService) -> O
     let answers = ServiceClient::new(&services)?.responder();
     let calls = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&calls);
-    let options = Options {
+    let options = EmbeddedOptions {
         responder: Arc::new(move |call| {
             count.fetch_add(1, Ordering::Relaxed);
             answers(call)
         }),
-        ..Options::default()
+        ..EmbeddedOptions::default()
     };
     let mut envoy = EmbeddedEnvoy::new(runtime, &proxy(subject, services), &options)?;
     let exchange = exchange();
@@ -179,7 +181,7 @@ fn proxy(subject: &Subject, services: Vec<ServiceCluster>) -> Proxy {
         filters: vec![WasmFilter {
             name: "rate-limit".into(),
             root_id: String::new(),
-            module: PathBuf::from(RATE_LIMIT),
+            module: WasmCode::from_static(RATE_LIMIT.name, RATE_LIMIT.bytes),
             configuration: configuration(subject),
             fail_open: false,
         }],

@@ -1,11 +1,12 @@
 //! Limits that are counted in shared data, beside a filter that does nothing.
 
-use gwf::abi::{HeaderMap, Runtime};
-use gwf::modules::{DO_NOTHING, RATE_LIMIT};
+use crate::filter_bench::FilterBench;
+use gateway_filter_modules::{DO_NOTHING, RATE_LIMIT};
+use gateway_harness::wasm_host::{HeaderMap, Runtime};
 
 use crate::filter;
 use crate::limits::{self, Limits};
-use crate::measure::Outcome;
+use crate::measure::Measurement;
 
 /// A client's requests an hour, of which no run uses up so many.
 const PLENTY: u32 = 100_000_000;
@@ -36,7 +37,7 @@ impl filter::Subject for Subject {
         self.name
     }
 
-    fn load(&self, runtime: &Runtime) -> Outcome<gwf::chain::FilterBench> {
+    fn load(&self, runtime: &Runtime) -> Measurement<FilterBench> {
         let mut bench = match self.limits {
             None => filter::load(runtime, DO_NOTHING, "")?,
             Some(limits) => {
@@ -78,12 +79,12 @@ fn subjects() -> Vec<Subject> {
 }
 
 /// A request through one filter: time, instructions, hostcalls.
-pub fn requests() -> Outcome<()> {
+pub fn requests() -> Measurement<()> {
     filter::requests("rate-limit", &subjects())
 }
 
 /// What many requests of as many clients add to linear memory.
-pub fn memory(requests: usize) -> Outcome<()> {
+pub fn memory(requests: usize) -> Measurement<()> {
     let configuration = Limits::Tiers.configuration(PLENTY);
     let bench = filter::load(&filter::timed()?, RATE_LIMIT, &configuration)?;
     filter::memory("rate-limit", bench, requests, limits::request)

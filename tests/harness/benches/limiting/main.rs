@@ -3,6 +3,9 @@
 
 #[path = "../filter.rs"]
 mod filter;
+#[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../../tests/filter_bench/mod.rs"]
+mod filter_bench;
 mod global;
 #[path = "../limits.rs"]
 mod limits;
@@ -11,12 +14,15 @@ mod local;
 #[path = "../measure.rs"]
 mod measure;
 #[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../../tests/rate_limit_service/mod.rs"]
+mod rate_limit_service;
+#[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../workload.rs"]
 mod workload;
 
-use measure::Outcome;
+use measure::Measurement;
 
-fn main() -> Outcome<()> {
+fn main() -> Measurement<()> {
     local::requests()?;
     local::memory(measure::requests(1_000_000)?)?;
     global::run()

@@ -5,6 +5,9 @@
 #[path = "../filter.rs"]
 mod filter;
 #[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../../tests/filter_bench/mod.rs"]
+mod filter_bench;
+#[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../measure.rs"]
 mod measure;
 mod modules;
@@ -13,9 +16,9 @@ mod native;
 #[path = "../workload.rs"]
 mod workload;
 
-use measure::Outcome;
+use measure::Measurement;
 
-fn main() -> Outcome<()> {
+fn main() -> Measurement<()> {
     native::run()?;
     modules::requests()?;
     modules::sizes()?;

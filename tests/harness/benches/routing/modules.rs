@@ -5,12 +5,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gwf::abi::{Plugin, Runtime};
-use gwf::chain::FilterBench;
-use gwf::modules::{DO_NOTHING, RATE_LIMIT, ROUTE_MATCH};
+use crate::filter_bench::FilterBench;
+use gateway_filter_modules::{CANARY, DO_NOTHING, Module, RATE_LIMIT, ROUTE_MATCH};
+use gateway_harness::wasm_host::{Plugin, Runtime, WasmCode};
 
 use crate::filter;
-use crate::measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, print_table};
+use crate::measure::{Cell, Measurement, Samples, budget, interleaved, is_quick, print_table};
 use crate::workload::{Shape, route_name};
 
 /// Requests whose instructions are averaged.
@@ -18,14 +18,14 @@ const COUNTED: usize = 1_000;
 const SHAPE: Shape = Shape::Mixed;
 
 /// A module and the number of routes it is configured with.
-const SUBJECTS: [(&str, &str, usize); 4] = [
+const SUBJECTS: [(&str, Module, usize); 4] = [
     ("do-nothing", DO_NOTHING, 0),
     ("route-match, 10 routes", ROUTE_MATCH, 10),
     ("route-match, 1,000 routes", ROUTE_MATCH, 1_000),
     ("route-match, 10,000 routes", ROUTE_MATCH, 10_000),
 ];
 
-fn load(runtime: &Runtime, module: &str, routes: usize) -> Outcome<FilterBench> {
+fn load(runtime: &Runtime, module: Module, routes: usize) -> Measurement<FilterBench> {
     filter::load(runtime, module, &SHAPE.configuration(routes, 10))
 }
 
@@ -35,10 +35,10 @@ fn asked(routes: usize, number: usize) -> usize {
 }
 
 /// A request through one filter: time, instructions, hostcalls.
-pub fn requests() -> Outcome<()> {
+pub fn requests() -> Measurement<()> {
     let (timed, counted) = (filter::timed()?, filter::counted()?);
     let cells = SUBJECTS.map(|(_, module, routes)| time(&timed, module, routes));
-    let mut cells = cells.into_iter().collect::<Outcome<Vec<Cell>>>()?;
+    let mut cells = cells.into_iter().collect::<Measurement<Vec<Cell>>>()?;
     let samples = interleaved(if is_quick() { 3 } else { 41 }, &mut cells)?;
     let base = samples.first().cloned().unwrap_or_default();
     let mut rows = Vec::new();
@@ -61,7 +61,7 @@ pub fn requests() -> Outcome<()> {
     Ok(())
 }
 
-fn time<'r>(runtime: &'r Runtime, module: &str, routes: usize) -> Outcome<Cell<'r>> {
+fn time<'r>(runtime: &'r Runtime, module: Module, routes: usize) -> Measurement<Cell<'r>> {
     let bench = load(runtime, module, routes)?;
     Ok(filter::time(bench, move |number| {
         SHAPE.request(asked(routes, number))
@@ -71,11 +71,11 @@ fn time<'r>(runtime: &'r Runtime, module: &str, routes: usize) -> Outcome<Cell<'
 fn request_row(
     name: &str,
     counted: &Runtime,
-    module: &str,
+    module: Module,
     routes: usize,
     samples: &Samples,
     base: &Samples,
-) -> Outcome<[String; 7]> {
+) -> Measurement<[String; 7]> {
     let mut bench = load(counted, module, routes)?;
     let (mut fuel, mut hostcalls) = (0, 0);
     for number in 0..COUNTED {
@@ -102,21 +102,23 @@ fn request_row(
 }
 
 /// The size of the modules, as built and as they are shipped.
-pub fn sizes() -> Outcome<()> {
+pub fn sizes() -> Measurement<()> {
     let folder = tempfile::tempdir()?;
     let mut rows = Vec::new();
-    for (name, module) in [
-        ("do-nothing", DO_NOTHING),
-        ("route-match", ROUTE_MATCH),
-        ("rate-limit", RATE_LIMIT),
-    ] {
-        let built = std::fs::metadata(module)?.len() as f64 / 1e3;
-        let output = folder.path().join(name);
-        let (optimized, verdict) = match wasm_opt(Path::new(module), &output)? {
+    for module in [DO_NOTHING, ROUTE_MATCH, RATE_LIMIT, CANARY] {
+        let built = module.bytes.len() as f64 / 1e3;
+        let input = folder.path().join(module.name);
+        std::fs::write(&input, module.bytes)?;
+        let (optimized, verdict) = match wasm_opt(&input, &input.with_extension("wasm"))? {
             Some(size) => (format!("{:.0}", size / 1e3), budget(size / 1e3, 150.0, "")),
             None => ("no wasm-opt here".into(), budget(built, 150.0, "")),
         };
-        rows.push([name.into(), format!("{built:.0}"), optimized, verdict]);
+        rows.push([
+            module.name.into(),
+            format!("{built:.0}"),
+            optimized,
+            verdict,
+        ]);
     }
     print_table(
         "Module size (KB)",
@@ -127,7 +129,7 @@ pub fn sizes() -> Outcome<()> {
 }
 
 /// Size after `wasm-opt`, if it is on the PATH or among the workspace's Node modules.
-fn wasm_opt(module: &Path, output: &Path) -> Outcome<Option<f64>> {
+fn wasm_opt(module: &Path, output: &Path) -> Measurement<Option<f64>> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../node_modules/.bin/wasm-opt");
     let program = if own.is_file() {
         own
@@ -153,13 +155,13 @@ fn wasm_opt(module: &Path, output: &Path) -> Outcome<Option<f64>> {
 }
 
 /// How long a configuration takes, the start of its VM included.
-pub fn configuration() -> Outcome<()> {
+pub fn configuration() -> Measurement<()> {
     const SIZES: [usize; 3] = [10, 1_000, 10_000];
     let runtime = filter::timed()?;
     let mut cells = SIZES
         .map(|routes| configure(&runtime, routes))
         .into_iter()
-        .collect::<Outcome<Vec<_>>>()?;
+        .collect::<Measurement<Vec<_>>>()?;
     let samples = interleaved(if is_quick() { 1 } else { 11 }, &mut cells)?;
     let rows: Vec<_> = SIZES
         .iter()
@@ -182,8 +184,8 @@ pub fn configuration() -> Outcome<()> {
     Ok(())
 }
 
-fn configure(runtime: &Runtime, routes: usize) -> Outcome<Cell<'static>> {
-    let module = runtime.load(Path::new(ROUTE_MATCH))?;
+fn configure(runtime: &Runtime, routes: usize) -> Measurement<Cell<'static>> {
+    let module = runtime.load(&WasmCode::from_static(ROUTE_MATCH.name, ROUTE_MATCH.bytes))?;
     let configuration = SHAPE.configuration(routes, 10).into_bytes();
     Ok(Box::new(move || {
         let plugin = Plugin {
@@ -199,7 +201,7 @@ fn configure(runtime: &Runtime, routes: usize) -> Outcome<Cell<'static>> {
 }
 
 /// Linear memory after the configuration, and what many requests add to it.
-pub fn memory(requests: usize) -> Outcome<()> {
+pub fn memory(requests: usize) -> Measurement<()> {
     const MIB: f64 = 1024.0 * 1024.0;
     let runtime = filter::timed()?;
     let mut rows = Vec::new();

@@ -7,9 +7,11 @@ use gateway_filter_sdk::host::Pairs;
 use gateway_filter_sdk::request::RequestHead;
 use gateway_filter_sdk::route::spec::RouteMatchSpec;
 use gateway_filter_sdk::router::{Decision, Router};
-use gwf::abi::HeaderMap;
+use gateway_harness::wasm_host::HeaderMap;
 
-use crate::measure::{Cell, Outcome, Samples, budget, interleaved, is_quick, median, print_table};
+use crate::measure::{
+    Cell, Measurement, Samples, budget, interleaved, is_quick, median, print_table,
+};
 use crate::workload::{Shape, route_name};
 
 const SHAPES: [Shape; 4] = [Shape::Prefixes, Shape::Exact, Shape::Hosts, Shape::Mixed];
@@ -30,12 +32,12 @@ const REQUESTS: usize = 10_000;
 const BATCH: usize = 50;
 
 /// Measures and prints.
-pub fn run() -> Outcome<()> {
+pub fn run() -> Measurement<()> {
     let rounds = if is_quick() { 3 } else { 41 };
     let mut rows = Vec::new();
     for shape in SHAPES {
         let cells = TABLES.map(|(routes, asked)| cell(shape, routes, asked));
-        let mut cells = cells.into_iter().collect::<Outcome<Vec<_>>>()?;
+        let mut cells = cells.into_iter().collect::<Measurement<Vec<_>>>()?;
         rows.push(row(shape, &interleaved(rounds, &mut cells)?));
     }
     print_table(
@@ -75,7 +77,7 @@ fn row(shape: Shape, samples: &[Samples]) -> [String; 9] {
 }
 
 /// A sample is the time of a decision in nanoseconds.
-fn cell(shape: Shape, routes: usize, asked: usize) -> Outcome<Cell<'static>> {
+fn cell(shape: Shape, routes: usize, asked: usize) -> Measurement<Cell<'static>> {
     let spec: RouteMatchSpec = serde_json::from_str(&shape.configuration(routes, 10))?;
     let router = Router::try_from(spec)?;
     let mut order: Vec<usize> = (0..REQUESTS)
@@ -117,7 +119,7 @@ fn decide<'r>(router: &'r Router, head: &RequestHead) -> Decision<'r> {
 }
 
 /// A benchmark of wrong answers is worth nothing.
-fn check(router: &Router, order: &[usize], requests: &[HeaderMap]) -> Outcome<()> {
+fn check(router: &Router, order: &[usize], requests: &[HeaderMap]) -> Measurement<()> {
     for (&route, headers) in order.iter().zip(requests) {
         let decision = decide(router, &RequestHead::new(headers.iter()));
         let name = decision

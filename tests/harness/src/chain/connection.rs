@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::abi::{HeaderMap, LocalReply, MapKind, Stream, StreamInfo};
 use crate::exchange::{Exchange, Protocol};
+use crate::wasm_host::{HeaderMap, LocalReply, MapKind, Stream, StreamInfo};
 
 use super::echo::EMPTY_GRPC_MESSAGE;
 use super::envoy::Admission;

@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::abi::{HeaderMap, MapKind, ResponseInfo};
 use crate::exchange::{Exchange, Protocol, Seen};
-use crate::xds::Cluster;
+use crate::model::Cluster;
+use crate::wasm_host::{HeaderMap, MapKind, ResponseInfo};
 
 use super::response::Response;
 

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::abi::{
+use crate::exchange::{Answer, Exchange};
+use crate::model::{Cluster, Proxy, WasmFilter};
+use crate::wasm_host::{
     CalloutAnswer, Clock, LoadError, LogLevel, Plugin, Process, Responder, Runtime, Vm, VmOptions,
 };
-use crate::exchange::{Answer, Exchange};
-use crate::xds::{Cluster, Proxy, WasmFilter};
 
 use super::jwt::JwtAuthn;
 use super::router::Router;
@@ -26,7 +26,7 @@ pub enum Admission {
 
 /// How an [`EmbeddedEnvoy`] runs, besides its configuration.
 #[derive(Clone)]
-pub struct Options {
+pub struct EmbeddedOptions {
     /// Number of workers, each with a VM per filter.
     pub workers: usize,
     /// Seed of request ids and of `random_get`; each worker draws its own numbers from it.
@@ -45,7 +45,7 @@ pub struct Options {
     pub watch: bool,
 }
 
-impl Default for Options {
+impl Default for EmbeddedOptions {
     fn default() -> Self {
         Self {
             workers: 1,
@@ -60,9 +60,9 @@ impl Default for Options {
     }
 }
 
-impl std::fmt::Debug for Options {
+impl std::fmt::Debug for EmbeddedOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("EmbeddedOptions")
             .field("workers", &self.workers)
             .field("seed", &self.seed)
             .field("admission", &self.admission)
@@ -145,7 +145,11 @@ impl EmbeddedEnvoy {
     /// # Errors
     ///
     /// When Envoy would refuse the configuration.
-    pub fn new(runtime: &Runtime, proxy: &Proxy, options: &Options) -> Result<Self, StartError> {
+    pub fn new(
+        runtime: &Runtime,
+        proxy: &Proxy,
+        options: &EmbeddedOptions,
+    ) -> Result<Self, StartError> {
         let by_name = |c: &Cluster| (c.name.clone(), c.clone());
         let clusters: HashMap<_, _> = proxy.clusters.iter().map(by_name).collect();
         let services = proxy.services.iter().map(|service| &service.name);
@@ -227,7 +231,7 @@ impl Worker {
         runtime: &Runtime,
         config: &Arc<Config>,
         process: &Arc<Process>,
-        options: &Options,
+        options: &EmbeddedOptions,
         number: usize,
     ) -> Result<Self, LoadError> {
         let number = u64::try_from(number).unwrap_or_default();

@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::abi::{Callout, HeaderMap, LocalReply, MapKind, Stream};
 use crate::exchange::{Answer, Direction, Exchange, Headers, Passage, Protocol, Seen};
-use crate::xds::RouteAction;
+use crate::model::RouteAction;
+use crate::wasm_host::{Callout, HeaderMap, LocalReply, MapKind, Stream};
 
 use super::connection::accept;
 use super::echo;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use base64::Engine;
 use serde_json::Value;
 
-use crate::abi::{HeaderMap, LocalReply};
-use crate::xds::JwtRequirement;
+use crate::model::JwtRequirement;
+use crate::wasm_host::{HeaderMap, LocalReply};
 
 use super::envoy::StartError;
 use super::local_reply::plain;

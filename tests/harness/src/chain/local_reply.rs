@@ -1,7 +1,7 @@
 //! Answers that do not come from a backend (Envoy `Utility::sendLocalReply`,
 //! `source/common/http/utility.cc`).
 
-use crate::abi::{HeaderMap, LocalReply, MapKind, ResponseInfo, http_to_grpc_status};
+use crate::wasm_host::{HeaderMap, LocalReply, MapKind, ResponseInfo, http_to_grpc_status};
 
 use super::response::Response;
 

@@ -1,6 +1,6 @@
 //! A response on its way to the client.
 
-use crate::abi::{HeaderMap, ResponseInfo};
+use crate::wasm_host::{HeaderMap, ResponseInfo};
 
 /// Headers, body as it comes in pieces, and trailers.
 #[derive(Debug, Clone, Default)]

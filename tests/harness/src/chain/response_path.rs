@@ -1,7 +1,7 @@
 //! A response back through the filters, bodies and trailers of either direction, and the end.
 
-use crate::abi::{Flow, LocalReply};
 use crate::exchange::Direction;
+use crate::wasm_host::{Flow, LocalReply};
 
 use super::envoy::Error;
 use super::filter_chain::Run;

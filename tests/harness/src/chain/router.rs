@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use crate::abi::{EnvoyVersion, HeaderMap, RouteInfo};
-use crate::xds::{Listener, Route, RouteAction, StringMatch, VirtualHost};
+use crate::model::{Listener, Route, RouteAction, StringMatch, VirtualHost};
+use crate::wasm_host::{EnvoyVersion, HeaderMap, RouteInfo};
 
 /// The virtual hosts of one listener, found by domain.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ fn without_port(host: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::MapKind;
+    use crate::wasm_host::MapKind;
 
     fn route(name: &str, prefix: &str, headers: &[(&str, &str)]) -> Route {
         Route {

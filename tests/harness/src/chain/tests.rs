@@ -8,16 +8,14 @@ mod waits;
 
 use std::sync::Arc;
 
-use tempfile::TempDir;
-
-use super::{EmbeddedEnvoy, Options};
-use crate::abi::{CalloutAnswer, Runtime};
+use super::{EmbeddedEnvoy, EmbeddedOptions};
 use crate::exchange::{Answer, Exchange};
-use crate::probe;
-use crate::xds::{
+use crate::model::{
     Cluster, Forward, Listener, Proxy, Route, RouteAction, UpstreamProtocol, VirtualHost,
     WasmFilter,
 };
+use crate::wasm_host::tests::probe;
+use crate::wasm_host::{CalloutAnswer, Runtime, WasmCode};
 
 /// A proxy with these guests as filters: `/` leads to the service `one` and, with `x-to: two`, to
 /// the service `two`; `/off/` has no filters, `/teapot/` is a direct response and `/gone/` leads
@@ -25,22 +23,16 @@ use crate::xds::{
 struct Bench {
     proxy: Proxy,
     runtime: Runtime,
-    _modules: TempDir,
 }
 
 impl Bench {
     fn new(guests: &[Vec<u8>]) -> Self {
-        let modules = TempDir::new().unwrap();
-        let filters = guests.iter().enumerate().map(|(place, wasm)| {
-            let module = modules.path().join(format!("{place}.wasm"));
-            std::fs::write(&module, wasm).unwrap();
-            WasmFilter {
-                name: format!("filter-{place}"),
-                root_id: String::new(),
-                module,
-                configuration: String::new(),
-                fail_open: false,
-            }
+        let filters = guests.iter().enumerate().map(|(index, wasm)| WasmFilter {
+            name: format!("filter-{index}"),
+            root_id: String::new(),
+            module: WasmCode::new(format!("{index}.wasm"), wasm.clone()),
+            configuration: String::new(),
+            fail_open: false,
         });
         let cluster = |service: &str, protocol| Cluster {
             name: format!("ns/{service}:80"),
@@ -70,7 +62,6 @@ impl Bench {
         Self {
             proxy,
             runtime: probe::runtime(),
-            _modules: modules,
         }
     }
 
@@ -81,7 +72,7 @@ impl Bench {
         self
     }
 
-    fn envoy(&self, options: &Options) -> EmbeddedEnvoy {
+    fn envoy(&self, options: &EmbeddedOptions) -> EmbeddedEnvoy {
         EmbeddedEnvoy::new(&self.runtime, &self.proxy, options).unwrap()
     }
 }
@@ -122,7 +113,7 @@ fn get(path: &str, headers: &[(&str, &str)]) -> Exchange {
 
 /// One request through these guests.
 fn send(guests: &[Vec<u8>], exchange: &Exchange) -> Answer {
-    let mut envoy = Bench::new(guests).envoy(&Options::default());
+    let mut envoy = Bench::new(guests).envoy(&EmbeddedOptions::default());
     envoy.send(0, exchange).unwrap()
 }
 

@@ -1,7 +1,9 @@
 //! Calling a filter, and what its answer means: on to the next, a local reply, or waiting until
 //! an answered call or a tick lets the stream go on.
 
-use crate::abi::{Callout, CalloutAnswer, Deferred, Failed, Flow, LocalReply, Stream, Verdict, Vm};
+use crate::wasm_host::{
+    Callout, CalloutAnswer, Deferred, Failed, Flow, LocalReply, Stream, Verdict, Vm,
+};
 
 use super::envoy::{Error, Worker};
 use super::filter_chain::Run;

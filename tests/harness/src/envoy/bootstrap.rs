@@ -21,16 +21,21 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-pub(crate) use self::listener::listener_name;
-use crate::xds::Proxy;
+pub use self::listener::listener_name;
+use super::ModuleFolder;
+use crate::model::Proxy;
 
-/// The bootstrap of `proxy`. `backends` gives the address of each cluster by its name; a cluster
+/// The bootstrap of `proxy`, whose modules are in `modules`. `backends` gives the address of each cluster by its name; a cluster
 /// without one has no endpoint, and Envoy answers 503 for it.
 ///
 /// All ports are 0: Envoy binds with `SO_REUSEPORT`, so that a second process on a port chosen
 /// beforehand would silently take half of its connections.
 #[must_use]
-pub fn bootstrap(proxy: &Proxy, backends: &BTreeMap<String, SocketAddr>) -> Value {
+pub fn bootstrap(
+    proxy: &Proxy,
+    backends: &BTreeMap<String, SocketAddr>,
+    modules: &ModuleFolder,
+) -> Value {
     let clusters: Vec<_> = proxy
         .clusters
         .iter()
@@ -40,7 +45,7 @@ pub fn bootstrap(proxy: &Proxy, backends: &BTreeMap<String, SocketAddr>) -> Valu
     json!({
         "node": {"id": "gwf", "cluster": "gwf"},
         "admin": {"address": address(SocketAddr::from(([127, 0, 0, 1], 0)))},
-        "static_resources": {"listeners": listener::listeners(proxy), "clusters": clusters},
+        "static_resources": {"listeners": listener::listeners(proxy, modules), "clusters": clusters},
     })
 }
 

@@ -53,7 +53,7 @@ async fn converse(stream: impl Stream, exchange: &Exchange) -> Result<Answer, En
 }
 
 /// `GET path` of Envoy's admin interface.
-pub(crate) async fn get(admin: SocketAddr, path: &str) -> Result<Answer, EnvoyError> {
+pub async fn get(admin: SocketAddr, path: &str) -> Result<Answer, EnvoyError> {
     let message = format!("GET {path} HTTP/1.1\r\nhost: {admin}\r\n\r\n");
     http1::send(connect(admin, None).await?, "GET", message.as_bytes()).await
 }

@@ -25,7 +25,7 @@ use http_body_util::combinators::WithTrailers;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 
-pub(crate) use self::connection::start;
+pub use self::connection::start;
 pub(super) use self::journal::Journal;
 use self::report::Report;
 pub(super) use self::report::{grpc_frame, seen, seen_in_headers};
@@ -33,7 +33,7 @@ use self::simulation::Attempts;
 pub(super) use self::simulation::{SIMULATION, header as simulation_header};
 pub(super) use self::websocket::received;
 use crate::exchange::FailWith;
-use crate::xds::{Cluster, UpstreamProtocol};
+use crate::model::{Cluster, UpstreamProtocol};
 
 /// Request header that asks for response headers: `name:value,name:value`.
 pub(super) const SET_HEADER: &str = "x-echo-set-header";
@@ -48,7 +48,7 @@ type Body = WithTrailers<Full<Bytes>, Ready<Option<Result<HeaderMap, Infallible>
 
 /// What the backends of one Envoy share.
 #[derive(Debug, Default)]
-pub(crate) struct Shared {
+pub struct Shared {
     pub(super) journal: Journal,
     attempts: Attempts,
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{EnvoyError, Options, client};
+use super::{EnvoyError, EnvoyOptions, client};
 use crate::child_process::Guarded;
 
 /// The pause between two looks at an Envoy that starts.
@@ -20,13 +20,13 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// A running Envoy.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Guarded,
     folder: TempDir,
 }
 
 /// A folder for an Envoy, which is removed with it.
-pub(crate) fn folder() -> Result<TempDir, EnvoyError> {
+pub fn folder() -> Result<TempDir, EnvoyError> {
     tempfile::Builder::new()
         .prefix("gwf-envoy-")
         .tempdir()
@@ -34,21 +34,22 @@ pub(crate) fn folder() -> Result<TempDir, EnvoyError> {
 }
 
 impl Process {
-    /// Starts `binary` with `bootstrap`; it is not ready yet.
+    /// Starts `binary` with `bootstrap`, in a folder that may have what that names; it is not ready yet.
     pub(super) fn spawn(
-        binary: &Path,
-        bootstrap: &Value,
-        options: &Options,
-    ) -> Result<Self, EnvoyError> {
-        Self::spawn_in(folder()?, binary, bootstrap, options, &[], Stdio::null())
-    }
-
-    /// The same, in a folder that may have what the bootstrap names, with further arguments.
-    pub(crate) fn spawn_in(
         folder: TempDir,
         binary: &Path,
         bootstrap: &Value,
-        options: &Options,
+        options: &EnvoyOptions,
+    ) -> Result<Self, EnvoyError> {
+        Self::spawn_with(folder, binary, bootstrap, options, &[], Stdio::null())
+    }
+
+    /// The same with further arguments.
+    pub fn spawn_with(
+        folder: TempDir,
+        binary: &Path,
+        bootstrap: &Value,
+        options: &EnvoyOptions,
         arguments: &[&str],
         stdout: Stdio,
     ) -> Result<Self, EnvoyError> {
@@ -96,7 +97,7 @@ impl Process {
     }
 
     /// Waits until Envoy has its configuration, and returns the admin interface's address.
-    pub(crate) async fn admin(&self, timeout: Duration) -> Result<SocketAddr, EnvoyError> {
+    pub async fn admin(&self, timeout: Duration) -> Result<SocketAddr, EnvoyError> {
         // A filter that never returns from its configuration holds the thread that answers here.
         tokio::time::timeout(timeout, self.live())
             .await
@@ -131,27 +132,27 @@ impl Process {
     }
 
     /// What Envoy writes to its standard output, if that is a pipe; whoever asks first gets it.
-    pub(crate) fn stdout(&self) -> Option<ChildStdout> {
+    pub fn stdout(&self) -> Option<ChildStdout> {
         self.child.stdout()
     }
 
     /// How Envoy ended, if it did.
-    pub(crate) fn exited(&self) -> Option<ExitStatus> {
+    pub fn exited(&self) -> Option<ExitStatus> {
         self.child.exited()
     }
 
     /// Envoy's process id.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.pid()
     }
 
     /// Length of the log in bytes.
-    pub(crate) fn log_length(&self) -> u64 {
+    pub fn log_length(&self) -> u64 {
         std::fs::metadata(self.log_path()).map_or(0, |file| file.len())
     }
 
     /// The lines that the log has from byte `start` on: `<level> <component> <text>`.
-    pub(crate) fn log_since(&self, start: u64) -> Vec<String> {
+    pub fn log_since(&self, start: u64) -> Vec<String> {
         let read = || -> io::Result<Vec<u8>> {
             let mut file = File::open(self.log_path())?;
             file.seek(SeekFrom::Start(start))?;
@@ -167,7 +168,7 @@ impl Process {
     }
 
     /// What the log has above warnings, or its last lines if there is nothing of the kind.
-    pub(crate) fn complaints(&self) -> String {
+    pub fn complaints(&self) -> String {
         let lines = self.log_since(0);
         let severe: Vec<_> = lines
             .iter()

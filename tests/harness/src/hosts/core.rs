@@ -3,10 +3,10 @@
 //! It tells whether a difference lies in the logic or in the glue, and says for the other hosts
 //! what the logic decides.
 
-use crate::abi::http_to_grpc_status;
 use crate::chain::{Normalized, normalize};
 use crate::exchange::{Answer, Exchange, Headers, Protocol, Seen};
 use crate::host::{Host, HostError};
+use crate::wasm_host::http_to_grpc_status;
 use gateway_bundle::{Backend, GatewayBundle};
 use gateway_filter_sdk::action::HeaderEdit;
 use gateway_filter_sdk::reply::Reply;

@@ -4,12 +4,12 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use super::Core;
-use crate::abi::Runtime;
-use crate::chain::{self, EmbeddedEnvoy};
+use crate::chain::{EmbeddedEnvoy, EmbeddedOptions};
 use crate::exchange::{Answer, Exchange};
 use crate::host::{Host, HostError};
+use crate::model::Proxy;
 use crate::services::ServiceClient;
-use crate::xds::Proxy;
+use crate::wasm_host::Runtime;
 
 /// The modules in our own proxy-wasm host. Its workers take turns.
 pub(super) struct Embedded {
@@ -27,10 +27,10 @@ impl Embedded {
         workers: NonZero<usize>,
         explain: Core,
     ) -> Result<Self, HostError> {
-        let mut options = chain::Options {
+        let mut options = EmbeddedOptions {
             seed,
             workers: workers.get(),
-            ..chain::Options::default()
+            ..EmbeddedOptions::default()
         };
         if !proxy.services.is_empty() {
             let client = ServiceClient::new(&proxy.services);

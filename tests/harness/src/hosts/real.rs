@@ -3,10 +3,10 @@
 use std::num::NonZero;
 
 use super::Core;
-use crate::envoy::{Binary, EnvoyError, EnvoyHost, Options};
+use crate::envoy::{Binary, EnvoyError, EnvoyHost, EnvoyOptions};
 use crate::exchange::{Answer, Exchange, Seen};
 use crate::host::{Host, HostError};
-use crate::xds::Proxy;
+use crate::model::Proxy;
 
 /// The module in Envoy, with V8 and real sockets.
 pub(super) struct Real {
@@ -21,9 +21,9 @@ impl Real {
         workers: NonZero<usize>,
         explain: Core,
     ) -> Result<Self, HostError> {
-        let options = Options {
+        let options = EnvoyOptions {
             concurrency: u32::try_from(workers.get()).unwrap_or(u32::MAX),
-            ..Options::default()
+            ..EnvoyOptions::default()
         };
         let envoy = EnvoyHost::start(binary, proxy, &options);
         Ok(Real {

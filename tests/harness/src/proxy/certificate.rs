@@ -1,6 +1,6 @@
 //! The certificates of an HTTPS listener.
 
-use crate::xds::Certificate;
+use crate::model::Certificate;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use gateway_bundle::{ListenerInfo, Manifests, SecretName};

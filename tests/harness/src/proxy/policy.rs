@@ -2,7 +2,7 @@
 
 use super::route::duration;
 use super::{Modules, ProxyError};
-use crate::xds::{Retry, Route, RouteAction, VirtualHost, WasmFilter};
+use crate::model::{Retry, Route, RouteAction, VirtualHost, WasmFilter};
 use gateway_bundle::{Document, GatewayBundle, Manifests};
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use super::policy::Traffic;
 use super::{ProxyError, cluster};
-use crate::xds::{Cluster, Forward, Mirror, Retry, Route, RouteAction, StringMatch, VirtualHost};
+use crate::model::{Cluster, Forward, Mirror, Retry, Route, RouteAction, StringMatch, VirtualHost};
 use gateway_bundle::{GatewayBundle, ListenerInfo, NativeSettings, ServedRule};
 use gateway_filter_sdk::route::Pattern;
 use gateway_filter_sdk::route::spec::{MatchKind, MatchSpec, NamedMatchSpec, RouteSpec, RuleSpec};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::xds::{Certificate, Proxy};
+use crate::model::{Certificate, Proxy};
 use thiserror::Error;
 
 /// Self-signed certificates by the names that they are for. They stay as they are over reloads, which
@@ -58,7 +58,7 @@ impl Certificates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xds::{Listener, Tls};
+    use crate::model::{Listener, Tls};
 
     #[test]
     fn a_listener_without_certificate_gets_one_that_it_keeps() {

@@ -2,7 +2,6 @@ use super::*;
 use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
 use gateway_filter_sdk::split::spec::CanaryFilterSpec;
 use serde_json::json;
-use std::path::Path;
 
 fn read(scenario: &str) -> (Manifests, GatewayBundle) {
     let path = format!(
@@ -20,9 +19,9 @@ fn limits(service: serde_json::Value) -> Option<RateLimitFilterSpec> {
 
 fn made((manifests, gateway): &(Manifests, GatewayBundle)) -> Proxy {
     let modules = Modules {
-        route_match: "a.wasm".into(),
-        rate_limit: "b.wasm".into(),
-        canary: "c.wasm".into(),
+        route_match: WasmCode::from_static("a", b"a"),
+        rate_limit: WasmCode::from_static("b", b"b"),
+        canary: WasmCode::from_static("c", b"c"),
     };
     let address = ([127, 0, 0, 1], 18_081).into();
     let services = [("ratelimit".to_owned(), address)].into();
@@ -47,7 +46,7 @@ fn rate_limit_comes_behind_route_match_and_canary_behind_both() {
     let split = made(&paths);
     assert_eq!(names(&split), ["route-match", "rate-limit", "canary"]);
     assert_eq!(split.filters[2].configuration, r#"{"canaries":[]}"#);
-    assert_eq!(split.filters[2].module, Path::new("c.wasm"));
+    assert_eq!(split.filters[2].module.name(), "c");
 }
 
 #[test]

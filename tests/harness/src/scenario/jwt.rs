@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::xds::JwtRequirement;
+use crate::model::JwtRequirement;
 
 /// The part that is replayed; what has more fields is none of it.
 #[derive(Deserialize)]

@@ -13,7 +13,7 @@ use super::backends::Backends;
 use super::skip::Feature;
 use crate::exchange::{ClientTls, Message, Protocol, Simulation};
 use crate::host::HostKind;
-use crate::xds::JwtRequirement;
+use crate::model::JwtRequirement;
 
 /// Manifests and the requests that prove them.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
-use crate::abi::{CalloutAnswer, http_to_grpc_status};
+use crate::wasm_host::{CalloutAnswer, http_to_grpc_status};
 
 const UNKNOWN: u32 = 2;
 pub(super) const INTERNAL: u32 = 13;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use gwf::abi::{Clock, Plugin, Process};
-use gwf::chain::{Admission, EmbeddedEnvoy};
-use gwf::exchange::{Answer, Exchange};
+use gateway_harness::chain::{Admission, EmbeddedEnvoy};
+use gateway_harness::exchange::{Answer, Exchange};
+use gateway_harness::wasm_host::{Clock, Plugin, Process};
 use serde_json::Value;
 
 use crate::embedded_host;

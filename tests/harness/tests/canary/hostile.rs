@@ -1,6 +1,6 @@
 //! Requests that no client of a scenario could send: no trap, one backend, and no forged choice.
 
-use gwf::chain::{Admission, EmbeddedEnvoy};
+use gateway_harness::chain::{Admission, EmbeddedEnvoy};
 use serde_json::json;
 
 use crate::fixture::{envoy, get};

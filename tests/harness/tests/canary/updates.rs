@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gwf::chain::{Admission, EmbeddedEnvoy};
+use gateway_harness::chain::{Admission, EmbeddedEnvoy};
 use serde_json::{Value, json};
 
 use crate::fixture::{envoy, failing, get, is_canary, metric, of_user, plugin};

@@ -4,7 +4,7 @@
 use std::sync::Barrier;
 use std::time::Duration;
 
-use gwf::chain::Admission;
+use gateway_harness::chain::Admission;
 use serde_json::json;
 
 use crate::fixture::{envoy, failing, get, is_canary, metric, of_user};

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gwf::xds::{Cluster, UpstreamProtocol};
+use gateway_harness::model::{Cluster, UpstreamProtocol};
 use serde_json::{Map, Value, json};
 
 /// Certificate and key, by namespace and name of their Secret.

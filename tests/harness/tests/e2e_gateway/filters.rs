@@ -2,8 +2,9 @@
 //! `internal/xds/translator/wasm.go`); egctl does not, for it has no cache of modules.
 
 use gateway_bundle::Document;
-use gwf::modules;
-use gwf::scenario::GatewayRef;
+use gateway_harness::envoy::ModuleFolder;
+use gateway_harness::scenario::GatewayRef;
+use gateway_harness::wasm_host::WasmCode;
 use serde_json::{Value, json};
 
 use crate::dump::Dump;
@@ -25,7 +26,12 @@ const BEHIND: [&str; 10] = [
 
 /// Puts the filters of a policy on a Gateway or on listeners of it into the chain of every listener,
 /// turned off, and on in the routes that it covers.
-pub(crate) fn insert(dump: &mut Dump, policy: &Document, gateway: &GatewayRef) {
+pub(crate) fn insert(
+    dump: &mut Dump,
+    policy: &Document,
+    gateway: &GatewayRef,
+    modules: &ModuleFolder,
+) {
     let spec = &policy.value()["spec"];
     let targets = spec["targetRefs"].as_array().unwrap();
     let prefixes: Vec<String> = targets
@@ -45,7 +51,7 @@ pub(crate) fn insert(dump: &mut Dump, policy: &Document, gateway: &GatewayRef) {
     for (index, entry) in entries.iter().enumerate() {
         let id = format!("{id}/wasm/{index}");
         let name = format!("envoy.filters.http.wasm/{id}");
-        let filter = filter(&name, &id, entry);
+        let filter = filter(&name, &id, entry, modules);
         dump.connection_managers(|manager| {
             let filters = manager["httpFilters"].as_array_mut().unwrap();
             let is_behind = |filter: &Value| {
@@ -71,9 +77,11 @@ pub(crate) fn insert(dump: &mut Dump, policy: &Document, gateway: &GatewayRef) {
     }
 }
 
-fn filter(name: &str, id: &str, entry: &Value) -> Value {
+fn filter(name: &str, id: &str, entry: &Value, modules: &ModuleFolder) -> Value {
     let plugin = entry["name"].as_str().unwrap();
-    let module = modules::find(plugin).unwrap_or_else(|| panic!("there is no module {plugin}"));
+    let module = gateway_filter_modules::find(plugin)
+        .unwrap_or_else(|| panic!("there is no module {plugin}"));
+    let module = modules.add(&WasmCode::from_static(module.name, module.bytes));
     json!({
         "name": name,
         "disabled": true,
@@ -91,7 +99,7 @@ fn filter(name: &str, id: &str, entry: &Value) -> Value {
                     "vmId": id,
                     "runtime": "envoy.wasm.runtime.v8",
                     // Envoy Gateway serves the module itself, over HTTPS.
-                    "code": {"local": {"filename": module}},
+                    "code": {"local": {"filename": module.unwrap()}},
                 },
             },
         },

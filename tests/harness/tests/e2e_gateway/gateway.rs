@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::path::Path;
 
 use gateway_bundle::{KustomizeOptions, Manifests, bundle, kustomize, load};
-use gwf::envoy::{Binary, EnvoyError, EnvoyHost, Options};
-use gwf::exchange::{Answer, Exchange, Seen};
-use gwf::host::{Host, HostError};
-use gwf::scenario::{GatewayRef, Scenario};
+use gateway_harness::envoy::{Backends, Binary, EnvoyError, EnvoyHost, EnvoyOptions, ModuleFolder};
+use gateway_harness::exchange::{Answer, Exchange, Seen};
+use gateway_harness::host::{Host, HostError};
+use gateway_harness::scenario::{GatewayRef, Scenario};
 use serde_json::{Value, json};
 
 use crate::dump::Dump;
@@ -56,12 +57,6 @@ pub(crate) fn open(
     let result = tools.egctl.translate(&objects)?;
     let name = format!("{}/{}", gateway.namespace, gateway.name);
     let mut dump = Dump::new(&result["xds"][&name]["configs"], &objects);
-    for document in written
-        .documents()
-        .filter(|one| one.kind() == "EnvoyExtensionPolicy")
-    {
-        filters::insert(&mut dump, document, gateway);
-    }
 
     let bundle = bundle(&written);
     let mut gateways = bundle.gateways.iter();
@@ -78,11 +73,18 @@ pub(crate) fn open(
         .filter_map(|port| Some((port, dump.listener(port)?)))
         .collect();
     let clusters = dump.services(&objects);
-    let options = Options {
+    let options = EnvoyOptions {
         concurrency: u32::try_from(scenario.workers.get())?,
-        ..Options::default()
+        ..EnvoyOptions::default()
     };
-    let bootstrap = |backends: &BTreeMap<String, _>| -> Value { dump.bootstrap(backends) };
+    let bootstrap = |backends: &Backends, folder: &Path| {
+        let modules = ModuleFolder::new(folder.join("modules"))?;
+        let documents = written.documents();
+        for policy in documents.filter(|one| one.kind() == "EnvoyExtensionPolicy") {
+            filters::insert(&mut dump, policy, gateway, &modules);
+        }
+        Ok(dump.bootstrap(backends))
+    };
     let envoy = EnvoyHost::start_with(&tools.envoy, &clusters, &listeners, bootstrap, &options)?;
     Ok(Box::new(Gateway(envoy)))
 }

@@ -28,10 +28,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use gwf::host::{HostError, HostKind};
-use gwf::report::{Conditions, Tally, text};
-use gwf::runner::{Outcome, Runner, Verdict};
-use gwf::scenario;
+use gateway_harness::host::{HostError, HostKind};
+use gateway_harness::report::{Conditions, Tally, text};
+use gateway_harness::runner::{Outcome, Runner, Verdict};
+use gateway_harness::scenario;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use gateway::{Routes, Tools};

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use gwf::abi::{Clock, Deadline, EnvoyVersion, Runtime};
-use gwf::chain::{Admission, EmbeddedEnvoy, Options};
-use gwf::exchange::Exchange;
-use gwf::xds::Proxy;
+use gateway_harness::chain::{Admission, EmbeddedEnvoy, EmbeddedOptions};
+use gateway_harness::exchange::Exchange;
+use gateway_harness::model::Proxy;
+use gateway_harness::wasm_host::{Clock, Deadline, EnvoyVersion, Runtime};
 
 /// Compiles a module once for all tests.
 pub(crate) static RUNTIME: LazyLock<Runtime> =
@@ -18,11 +18,11 @@ pub(crate) fn envoy(
     admission: Admission,
 ) -> (EmbeddedEnvoy, Arc<Clock>) {
     let clock = Arc::new(Clock::default());
-    let options = Options {
+    let options = EmbeddedOptions {
         workers,
         admission,
         clock: Arc::clone(&clock),
-        ..Options::default()
+        ..EmbeddedOptions::default()
     };
     let envoy = EmbeddedEnvoy::new(&RUNTIME, proxy, &options).unwrap();
     (envoy, clock)

@@ -1,10 +1,10 @@
 //! What comes back, and what the backends saw.
 
-use gwf::abi::{Deadline, EnvoyVersion, Runtime};
-use gwf::chain::{self, EmbeddedEnvoy};
-use gwf::envoy::EnvoyError;
-use gwf::exchange::{Exchange, Protocol};
-use gwf::xds::{Forward, RouteAction, ServiceCluster};
+use gateway_harness::chain::{self, EmbeddedEnvoy};
+use gateway_harness::envoy::EnvoyError;
+use gateway_harness::exchange::{Exchange, Protocol};
+use gateway_harness::model::{Forward, RouteAction, ServiceCluster};
+use gateway_harness::wasm_host::{Deadline, EnvoyVersion, Runtime};
 
 use crate::fixture::{
     REROUTE, forward, get, header, module, proxy, route, seen, send, start, values, with_filter,
@@ -163,7 +163,8 @@ fn the_host_is_rewritten_from_a_header_and_told_in_another() {
     });
     let proxy = proxy(vec![route("/", action)]);
     let runtime = Runtime::new(EnvoyVersion::default(), Deadline::Fuel(1_000_000_000)).unwrap();
-    let mut embedded = EmbeddedEnvoy::new(&runtime, &proxy, &chain::Options::default()).unwrap();
+    let mut embedded =
+        EmbeddedEnvoy::new(&runtime, &proxy, &chain::EmbeddedOptions::default()).unwrap();
     let real = start(&binary, &proxy);
     for (rewritten, forwarded, expected) in [
         (None, None, None),
@@ -202,13 +203,12 @@ fn a_filter_runs_where_the_first_match_enables_it_and_may_reroute() {
     let Some(binary) = required_envoy::find() else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
     let mut by_header = route("/", forward("v2"));
     by_header.headers = vec![("x-gateway-backend".into(), "infra/v2:8080".into())];
     let mut without = route("/without", forward("v1"));
     without.filters_enabled = false;
     let routes = vec![by_header, without, route("/", forward("v1"))];
-    let proxy = with_filter(proxy(routes), module(folder.path(), REROUTE));
+    let proxy = with_filter(proxy(routes), module(REROUTE));
     let host = start(&binary, &proxy);
 
     let rerouted = send(&host, &get("/"));
@@ -314,7 +314,8 @@ fn a_trusted_proxy_says_who_the_client_is() {
         })
         .collect();
     let runtime = Runtime::new(EnvoyVersion::default(), Deadline::Fuel(1_000_000_000)).unwrap();
-    let mut embedded = EmbeddedEnvoy::new(&runtime, &proxy, &chain::Options::default()).unwrap();
+    let mut embedded =
+        EmbeddedEnvoy::new(&runtime, &proxy, &chain::EmbeddedOptions::default()).unwrap();
     let real = start(&binary, &proxy);
     for (forwarded, client) in [
         ("203.0.113.7, 198.51.100.9, 192.0.2.4", "198.51.100.9"),

@@ -4,10 +4,10 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
-use gwf::abi::{Deadline, EnvoyVersion, Runtime};
-use gwf::chain::{self, EmbeddedEnvoy};
-use gwf::services::ServiceClient;
-use gwf::xds::ServiceCluster;
+use gateway_harness::chain::{self, EmbeddedEnvoy};
+use gateway_harness::model::ServiceCluster;
+use gateway_harness::services::ServiceClient;
+use gateway_harness::wasm_host::{Deadline, EnvoyVersion, Runtime};
 use http::Response;
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -49,9 +49,8 @@ fn statuses(address: Option<SocketAddr>) -> Option<[u16; 2]> {
 
 fn statuses_within(deadline: u32, address: Option<SocketAddr>) -> Option<[u16; 2]> {
     let binary = required_envoy::find()?;
-    let folder = tempfile::tempdir().unwrap();
     let caller = CALLER.replace("DEADLINE", &deadline.to_string());
-    let caller = module(folder.path(), &caller);
+    let caller = module(&caller);
     let mut proxy = with_filter(proxy(vec![route("/", forward("v1"))]), caller);
     proxy.services = vec![ServiceCluster {
         name: "service".into(),
@@ -59,9 +58,9 @@ fn statuses_within(deadline: u32, address: Option<SocketAddr>) -> Option<[u16; 2
     }];
     let real = start(&binary, &proxy).send(&get("/")).unwrap();
     let runtime = Runtime::new(EnvoyVersion::default(), Deadline::Fuel(1_000_000_000)).unwrap();
-    let options = chain::Options {
+    let options = chain::EmbeddedOptions {
         responder: ServiceClient::new(&proxy.services).unwrap().responder(),
-        ..chain::Options::default()
+        ..chain::EmbeddedOptions::default()
     };
     let mut embedded = EmbeddedEnvoy::new(&runtime, &proxy, &options).unwrap();
     let embedded = embedded.send(0, &get("/")).unwrap();

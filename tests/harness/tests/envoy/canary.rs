@@ -1,10 +1,10 @@
 //! The `canary` module on native routes: a real Envoy and the embedded one are told the same and
 //! answer the same; and a bad canary under load.
 
-use gwf::abi::{Deadline, EnvoyVersion, Runtime};
-use gwf::chain::{self, EmbeddedEnvoy};
-use gwf::envoy::{EnvoyHost, Options};
-use gwf::exchange::{Answer, Exchange};
+use gateway_harness::chain::{self, EmbeddedEnvoy};
+use gateway_harness::envoy::{EnvoyHost, EnvoyOptions};
+use gateway_harness::exchange::{Answer, Exchange};
+use gateway_harness::wasm_host::{Deadline, EnvoyVersion, Runtime};
 use serde_json::{Value, json};
 
 use crate::fixture::{get, header, seen, send, start, values};
@@ -44,7 +44,8 @@ fn is_canary(answer: &Answer) -> bool {
 fn on_both<T>(fields: Value, check: impl Fn(&mut Host) -> T) -> Vec<T> {
     let proxy = proxy(&canary(fields));
     let runtime = Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap();
-    let embedded = EmbeddedEnvoy::new(&runtime, &proxy, &chain::Options::default()).unwrap();
+    let embedded =
+        EmbeddedEnvoy::new(&runtime, &proxy, &chain::EmbeddedOptions::default()).unwrap();
     let real = required_envoy::find().map(|binary| Host::Real(Box::new(start(&binary, &proxy))));
     let hosts = [Some(Host::Embedded(Box::new(embedded))), real];
     let mut hosts: Vec<_> = hosts.into_iter().flatten().collect();
@@ -159,9 +160,9 @@ fn a_bad_canary_is_backed_off_under_load() {
     };
     let overrides = json!([{"key": {"header": "x-canary"}}]);
     let fields = json!({"weight": 50, "overrides": overrides, "guard": {"hold": "1h"}});
-    let options = Options {
+    let options = EnvoyOptions {
         concurrency: 2,
-        ..Options::default()
+        ..EnvoyOptions::default()
     };
     let host = EnvoyHost::start(&binary, &proxy(&canary(fields)), &options).unwrap();
     let load = host

@@ -1,13 +1,12 @@
 //! The proxy, the probe filters and the requests of the tests.
 
-use std::path::{Path, PathBuf};
-
-use gwf::envoy::{Binary, EnvoyHost, Options};
-use gwf::exchange::{Answer, Exchange, Seen};
-use gwf::xds::{
+use gateway_harness::envoy::{Binary, EnvoyHost, EnvoyOptions};
+use gateway_harness::exchange::{Answer, Exchange, Seen};
+use gateway_harness::model::{
     Cluster, Forward, Listener, Proxy, Route, RouteAction, UpstreamProtocol, VirtualHost,
     WasmFilter,
 };
+use gateway_harness::wasm_host::WasmCode;
 
 /// Sends every request to `infra/v2:8080` and says so.
 pub(crate) const REROUTE: &str = r#"(module
@@ -35,7 +34,8 @@ pub(crate) const LOOP: &str = r#"(module
         (loop $again (br $again)) (i32.const 0)))"#;
 
 pub(crate) fn start(binary: &Binary, proxy: &Proxy) -> EnvoyHost {
-    EnvoyHost::start(binary, proxy, &Options::default()).unwrap_or_else(|error| panic!("{error}"))
+    EnvoyHost::start(binary, proxy, &EnvoyOptions::default())
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 pub(crate) fn cluster(service: &str, protocol: UpstreamProtocol) -> Cluster {
@@ -86,7 +86,7 @@ pub(crate) fn proxy(routes: Vec<Route>) -> Proxy {
     }
 }
 
-pub(crate) fn with_filter(mut proxy: Proxy, module: PathBuf) -> Proxy {
+pub(crate) fn with_filter(mut proxy: Proxy, module: WasmCode) -> Proxy {
     proxy.filters = vec![WasmFilter {
         name: "probe".into(),
         root_id: "root".into(),
@@ -97,10 +97,8 @@ pub(crate) fn with_filter(mut proxy: Proxy, module: PathBuf) -> Proxy {
     proxy
 }
 
-pub(crate) fn module(folder: &Path, text: &str) -> PathBuf {
-    let file = folder.join("probe.wasm");
-    std::fs::write(&file, wat::parse_str(text).unwrap()).unwrap();
-    file
+pub(crate) fn module(text: &str) -> WasmCode {
+    WasmCode::new("probe", wat::parse_str(text).unwrap())
 }
 
 pub(crate) fn get(path: &str) -> Exchange {

@@ -3,8 +3,10 @@
 use std::process::Command;
 use std::time::Duration;
 
-use gwf::envoy::{self, EnvoyError, EnvoyHost, Options, WasmLog};
-use gwf::xds::RouteAction;
+use gateway_harness::envoy::{self, EnvoyError, EnvoyHost, EnvoyOptions, ModuleFolder, WasmLog};
+use gateway_harness::model::RouteAction;
+
+use gateway_harness::wasm_host::WasmCode;
 
 use crate::fixture::{LOOP, REROUTE, forward, get, module, proxy, route, start, with_filter};
 use crate::required_envoy;
@@ -14,12 +16,11 @@ fn a_bad_module_is_refused_with_envoys_reason() {
     let Some(binary) = required_envoy::find() else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let file = module(folder.path(), REROUTE);
-    let bytes = std::fs::read(&file).unwrap();
-    std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
-    let proxy = with_filter(proxy(vec![route("/", forward("v1"))]), file);
-    let error = EnvoyHost::start(&binary, &proxy, &Options::default())
+    let whole = module(REROUTE);
+    let bytes = whole.bytes();
+    let half = WasmCode::new("half", bytes[..bytes.len() / 2].to_vec());
+    let proxy = with_filter(proxy(vec![route("/", forward("v1"))]), half);
+    let error = EnvoyHost::start(&binary, &proxy, &EnvoyOptions::default())
         .unwrap_err()
         .to_string();
     assert!(
@@ -37,14 +38,10 @@ fn a_filter_that_loops_is_no_answer_in_time() {
     let Some(binary) = required_envoy::find() else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let proxy = with_filter(
-        proxy(vec![route("/", forward("v1"))]),
-        module(folder.path(), LOOP),
-    );
-    let options = Options {
+    let proxy = with_filter(proxy(vec![route("/", forward("v1"))]), module(LOOP));
+    let options = EnvoyOptions {
         answer_timeout: Duration::from_millis(300),
-        ..Options::default()
+        ..EnvoyOptions::default()
     };
     let host = EnvoyHost::start(&binary, &proxy, &options).unwrap();
     let error = host.send(&get("/")).unwrap_err().to_string();
@@ -59,17 +56,13 @@ fn a_filter_that_loops_in_its_configuration_is_not_ready_in_time() {
     let Some(binary) = required_envoy::find() else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
     let text = LOOP
         .replace("proxy_on_request_headers", "proxy_on_configure")
         .replace("(param i32 i32 i32)", "(param i32 i32)");
-    let proxy = with_filter(
-        proxy(vec![route("/", forward("v1"))]),
-        module(folder.path(), &text),
-    );
-    let options = Options {
+    let proxy = with_filter(proxy(vec![route("/", forward("v1"))]), module(&text));
+    let options = EnvoyOptions {
         start_timeout: Duration::from_secs(1),
-        ..Options::default()
+        ..EnvoyOptions::default()
     };
     let error = EnvoyHost::start(&binary, &proxy, &options).unwrap_err();
     assert!(matches!(error, EnvoyError::NotReady { .. }), "{error}");
@@ -116,10 +109,10 @@ fn a_load_counts_answers_and_cpu_time() {
     let Some(binary) = required_envoy::find() else {
         return;
     };
-    let options = Options {
+    let options = EnvoyOptions {
         wasm_log: WasmLog::Warning,
         concurrency: 2,
-        ..Options::default()
+        ..EnvoyOptions::default()
     };
     let routes = vec![route("/", RouteAction::DirectResponse(204))];
     let host = EnvoyHost::start(&binary, &proxy(routes), &options).unwrap();
@@ -139,13 +132,12 @@ fn envoy_finds_nothing_wrong_with_the_bootstrap() {
     let mut rewriting = route("/a/", forward("grpc"));
     rewriting.headers = vec![("x-a".into(), "1".into()), ("x-b".into(), "".into())];
     let routes = vec![rewriting, route("/", RouteAction::DirectResponse(404))];
-    let proxy = with_filter(proxy(routes), module(folder.path(), REROUTE));
+    let proxy = with_filter(proxy(routes), module(REROUTE));
     let file = folder.path().join("bootstrap.json");
-    std::fs::write(
-        &file,
-        envoy::bootstrap(&proxy, &Default::default()).to_string(),
-    )
-    .unwrap();
+    let modules = ModuleFolder::new(folder.path().join("modules")).unwrap();
+    modules.add(&proxy.filters[0].module).unwrap();
+    let bootstrap = envoy::bootstrap(&proxy, &Default::default(), &modules);
+    std::fs::write(&file, bootstrap.to_string()).unwrap();
 
     let output = Command::new(&binary.path)
         .args([

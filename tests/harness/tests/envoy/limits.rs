@@ -1,15 +1,20 @@
 //! The `rate-limit` module in Envoy: its workers count together, and what it hands over is its own.
 
-use gwf::envoy::{EnvoyHost, Options, WasmLog};
-use gwf::modules::RATE_LIMIT;
-use gwf::xds::Proxy;
+use gateway_filter_modules::RATE_LIMIT;
+use gateway_harness::envoy::{EnvoyHost, EnvoyOptions, WasmLog};
+use gateway_harness::model::Proxy;
 use serde_json::{Value, json};
+
+use gateway_harness::wasm_host::WasmCode;
 
 use crate::fixture::{forward, get, header, proxy, route, seen, send, start, values, with_filter};
 use crate::required_envoy;
 
 fn limiting(configuration: &Value) -> Proxy {
-    let mut proxy = with_filter(proxy(vec![route("/", forward("v1"))]), RATE_LIMIT.into());
+    let mut proxy = with_filter(
+        proxy(vec![route("/", forward("v1"))]),
+        WasmCode::from_static(RATE_LIMIT.name, RATE_LIMIT.bytes),
+    );
     proxy.filters[0].configuration = configuration.to_string();
     proxy
 }
@@ -26,10 +31,10 @@ fn two_workers_under_load_admit_exactly_the_limit() {
     };
     // A year, so that nothing is refilled meanwhile.
     let proxy = limiting(&local(&json!({"requests": 5_000, "unit": "Year"})));
-    let options = Options {
+    let options = EnvoyOptions {
         wasm_log: WasmLog::Warning,
         concurrency: 2,
-        ..Options::default()
+        ..EnvoyOptions::default()
     };
     let host = EnvoyHost::start(&binary, &proxy, &options).unwrap();
     let load = host.load(8, 20_000, &[get("/")]).unwrap();

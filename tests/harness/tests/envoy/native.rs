@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use gwf::envoy::EnvoyHost;
-use gwf::exchange::{Answer, Exchange, FailWith, Failing, REQUEST_ID, Simulation};
-use gwf::xds::{Forward, Mirror, Proxy, Retry, Route, RouteAction};
+use gateway_harness::envoy::EnvoyHost;
+use gateway_harness::exchange::{Answer, Exchange, FailWith, Failing, REQUEST_ID, Simulation};
+use gateway_harness::model::{Forward, Mirror, Proxy, Retry, Route, RouteAction};
 
 use crate::fixture::{forward, get, header, proxy, route, seen, send, start, values};
 use crate::required_envoy;

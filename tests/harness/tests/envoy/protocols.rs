@@ -1,8 +1,10 @@
 //! The protocol that backends are spoken to in: HTTP/2, the client's, WebSocket.
 
-use gwf::envoy::{Backends, EnvoyHost, Options, bootstrap};
-use gwf::exchange::{Answer, ClientTls, Exchange, Message, Protocol};
-use gwf::xds::{Certificate, RouteAction, Tls, UpstreamProtocol};
+use std::path::Path;
+
+use gateway_harness::envoy::{Backends, EnvoyHost, EnvoyOptions, ModuleFolder, bootstrap};
+use gateway_harness::exchange::{Answer, ClientTls, Exchange, Message, Protocol};
+use gateway_harness::model::{Certificate, RouteAction, Tls, UpstreamProtocol};
 use serde_json::Value;
 
 use crate::fixture::{
@@ -53,12 +55,13 @@ fn a_backend_for_http2_refuses_http1() {
     // Envoy is told that the backend of v2, which is for HTTP/2, speaks HTTP/1.1.
     let backends = [cluster("v2", UpstreamProtocol::Http2)];
     proxy.clusters = vec![cluster("v1", UpstreamProtocol::Http1)];
-    let configuration = |addresses: &Backends| {
-        let address = addresses["infra/v2:8080"];
-        bootstrap(&proxy, &[("infra/v1:8080".to_owned(), address)].into())
+    let configuration = |addresses: &Backends, folder: &Path| {
+        let backends = [("infra/v1:8080".to_owned(), addresses["infra/v2:8080"])].into();
+        let modules = ModuleFolder::new(folder.join("modules"))?;
+        Ok(bootstrap(&proxy, &backends, &modules))
     };
     let listeners = [(80, "port-80".to_owned())].into();
-    let options = Options::default();
+    let options = EnvoyOptions::default();
     let host = EnvoyHost::start_with(&binary, &backends, &listeners, configuration, &options);
     let answer = send(&host.unwrap(), &get("/"));
     assert_eq!((answer.status, answer.seen), (400, None));
@@ -121,8 +124,7 @@ fn a_websocket_needs_a_first_match_that_forwards() {
     let Some(binary) = required_envoy::find() else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let module = module(folder.path(), REROUTE);
+    let module = module(REROUTE);
     let answered = |entry: RouteAction| {
         let mut by_header = route("/", forward("v2"));
         by_header.headers = vec![("x-gateway-backend".into(), "infra/v2:8080".into())];

@@ -1,8 +1,8 @@
 //! TLS: listeners told apart by server name, and what is sent before and within it.
 
-use gwf::envoy::{EnvoyError, EnvoyHost};
-use gwf::exchange::{Answer, ClientTls, Exchange, Protocol};
-use gwf::xds::{Certificate, Listener, Proxy, Route, RouteAction, Tls, VirtualHost};
+use gateway_harness::envoy::{EnvoyError, EnvoyHost};
+use gateway_harness::exchange::{Answer, ClientTls, Exchange, Protocol};
+use gateway_harness::model::{Certificate, Listener, Proxy, Route, RouteAction, Tls, VirtualHost};
 
 use crate::fixture::{forward, get, proxy, route, seen, send, start, values};
 use crate::required_envoy;

@@ -2,11 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gwf::abi::{Deadline, EnvoyVersion, Runtime};
-use gwf::chain::{self, EmbeddedEnvoy, StartError};
-use gwf::envoy::{EnvoyHost, Options};
-use gwf::exchange::{Answer, Exchange, Headers, Protocol};
-use gwf::xds::{JwtRequirement, Proxy};
+use gateway_harness::chain::{self, EmbeddedEnvoy, StartError};
+use gateway_harness::envoy::{EnvoyHost, EnvoyOptions};
+use gateway_harness::exchange::{Answer, Exchange, Headers, Protocol};
+use gateway_harness::model::{JwtRequirement, Proxy};
+use gateway_harness::wasm_host::{Deadline, EnvoyVersion, Runtime};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
@@ -88,7 +88,7 @@ fn requiring(jwks: String) -> Proxy {
 
 fn embedded(proxy: &Proxy) -> Result<EmbeddedEnvoy, StartError> {
     let runtime = Runtime::new(EnvoyVersion::default(), Deadline::Fuel(1_000_000)).unwrap();
-    EmbeddedEnvoy::new(&runtime, proxy, &chain::Options::default())
+    EmbeddedEnvoy::new(&runtime, proxy, &chain::EmbeddedOptions::default())
 }
 
 /// Both hosts, with tokens required for `/private`.
@@ -100,8 +100,7 @@ struct Hosts {
 impl Hosts {
     fn start(jwks: String) -> Option<Self> {
         let binary = required_envoy::find()?;
-        let folder = tempfile::tempdir().unwrap();
-        let proxy = with_filter(requiring(jwks), module(folder.path(), WITNESS));
+        let proxy = with_filter(requiring(jwks), module(WITNESS));
         Some(Self {
             real: start(&binary, &proxy),
             embedded: embedded(&proxy).unwrap(),
@@ -361,7 +360,7 @@ fn keys_of_which_none_can_be_read_are_refused() {
         "{",
     ] {
         let proxy = requiring(jwks.into());
-        let real = EnvoyHost::start(&binary, &proxy, &Options::default());
+        let real = EnvoyHost::start(&binary, &proxy, &EnvoyOptions::default());
         assert!(real.unwrap_err().to_string().contains("invalid local jwks"));
         let refused = embedded(&proxy).unwrap_err();
         assert!(matches!(refused, StartError::NoKey(provider) if provider == "example"));

@@ -8,7 +8,7 @@ use gateway_filter_sdk::limit::rls::{
     Code, DescriptorStatus, HeaderValue, RateLimit, RateLimitResponse,
 };
 use gateway_filter_sdk::limit::spec::Unit;
-use gwf::abi::CalloutAnswer;
+use gateway_harness::wasm_host::CalloutAnswer;
 use serde_json::{Value, json};
 
 use crate::embedded::Embedded;

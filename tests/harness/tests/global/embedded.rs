@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gwf::abi::{Clock, Responder};
-use gwf::chain::{EmbeddedEnvoy, Options};
-use gwf::exchange::{Answer, Exchange};
-use gwf::services::ServiceClient;
+use gateway_harness::chain::{EmbeddedEnvoy, EmbeddedOptions};
+use gateway_harness::exchange::{Answer, Exchange};
+use gateway_harness::services::ServiceClient;
+use gateway_harness::wasm_host::{Clock, Responder};
 
 use crate::embedded_host::RUNTIME;
 use crate::fixture::{get, proxy};
@@ -33,14 +33,14 @@ impl Embedded {
         let calls = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&calls);
         let clock = Arc::new(Clock::default());
-        let options = Options {
+        let options = EmbeddedOptions {
             workers,
             clock: Arc::clone(&clock),
             responder: Arc::new(move |call| {
                 count.fetch_add(1, Ordering::SeqCst);
                 answers(call)
             }),
-            ..Options::default()
+            ..EmbeddedOptions::default()
         };
         let envoy = EmbeddedEnvoy::new(&RUNTIME, &proxy(&configuration, None), &options);
         Self {

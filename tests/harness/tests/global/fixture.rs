@@ -3,9 +3,9 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 
-use gwf::exchange::{Answer, Exchange};
-use gwf::rate_limit_service::RateLimitService;
-use gwf::xds::{Proxy, ServiceCluster};
+use crate::rate_limit_service::RateLimitService;
+use gateway_harness::exchange::{Answer, Exchange};
+use gateway_harness::model::{Proxy, ServiceCluster};
 use serde_json::{Value, json};
 
 use crate::rate_limited;

@@ -86,7 +86,7 @@ fn four_workers_that_race_share_a_lease() {
     };
     let spec = json!({"failClosed": true, "lease": {"hits": 100}, "rememberRefusals": "10s"});
     let mut envoy = Embedded::new(configuration(2_000, spec), service.address(), 4);
-    let status = |worker: &mut gwf::chain::Worker| {
+    let status = |worker: &mut gateway_harness::chain::Worker| {
         let answer = worker.send(&crate::fixture::get("/a"));
         answer.unwrap().status
     };

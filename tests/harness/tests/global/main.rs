@@ -19,6 +19,10 @@ mod lease;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
+#[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../rate_limit_service/mod.rs"]
+mod rate_limit_service;
+#[cfg(test)]
 #[path = "../rate_limited/mod.rs"]
 mod rate_limited;
 #[cfg(test)]

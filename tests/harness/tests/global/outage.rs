@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use gwf::chain::Worker;
+use gateway_harness::chain::Worker;
 use serde_json::json;
 
 use crate::embedded::Embedded;

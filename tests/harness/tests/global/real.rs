@@ -1,6 +1,6 @@
 //! The filter in a real Envoy, which asks the service itself.
 
-use gwf::envoy::{EnvoyHost, Options};
+use gateway_harness::envoy::{EnvoyHost, EnvoyOptions};
 use serde_json::json;
 
 use crate::fixture::{DOMAIN, get, header, limited, proxy, service};
@@ -20,9 +20,9 @@ fn envoy_limits_and_survives_the_service() {
     let start = |fail_closed: bool| {
         let spec = json!({"failClosed": fail_closed});
         let proxy = proxy(&limited(&rules, spec), Some(service.address()));
-        let options = Options {
+        let options = EnvoyOptions {
             concurrency: 2,
-            ..Options::default()
+            ..EnvoyOptions::default()
         };
         EnvoyHost::start(&binary, &proxy, &options).unwrap_or_else(|error| panic!("{error}"))
     };

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use gwf::abi::CalloutAnswer;
-use gwf::rate_limit_service::RateLimitService;
-use gwf::services::ServiceClient;
-use gwf::xds::ServiceCluster;
+use crate::rate_limit_service::RateLimitService;
+use gateway_harness::model::ServiceCluster;
+use gateway_harness::services::ServiceClient;
+use gateway_harness::wasm_host::CalloutAnswer;
 
 use crate::fixture::service;
 

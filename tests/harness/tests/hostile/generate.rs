@@ -6,7 +6,7 @@ use crate::vocabulary::{AUTHORITIES, CLAIMS, METHODS, NAMES, PAIRS, PATHS, SEGME
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use fastrand::Rng;
-use gwf::abi::{HeaderMap, MapKind};
+use gateway_harness::wasm_host::{HeaderMap, MapKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Every so many requests one has a path of 1 MiB, and another has 1,024 headers.

@@ -13,14 +13,13 @@
 mod generate;
 mod vocabulary;
 
-use generate::{LARGE_EVERY, request, response};
-use gwf::abi::{
+use gateway_filter_modules::{Module, ROUTE_MATCH};
+use gateway_harness::wasm_host::{
     Deadline, Deferred, EnvoyVersion, Failed, Flow, HeaderMap, LocalReply, Plugin, Runtime, Stream,
-    Vm, VmOptions,
+    Vm, VmOptions, WasmCode,
 };
-use gwf::modules;
+use generate::{LARGE_EVERY, request, response};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,10 +53,12 @@ const CANARY: &str = r#"{"canaries": [{"name": "c", "weight": 50, "variantHeader
                "cookie": {"name": "b"}},
     "guard": {"latency": {"threshold": "1s"}}}]}"#;
 
-fn start(module: &str, configuration: &str) -> Vm {
+fn start(module: Module, configuration: &str) -> Vm {
     let deadline = Deadline::Time(Duration::from_secs(60));
     let runtime = Runtime::new(EnvoyVersion::default(), deadline).unwrap();
-    let module = runtime.load(Path::new(module)).unwrap();
+    let module = runtime
+        .load(&WasmCode::from_static(module.name, module.bytes))
+        .unwrap();
     let plugin = Arc::new(Plugin {
         configuration: configuration.into(),
         ..Plugin::default()
@@ -154,7 +155,7 @@ fn outcomes(vm: &mut Vm, forwarded: fn(&HeaderMap, u64) -> String) -> BTreeMap<S
 
 #[test]
 fn any_request_is_answered_or_forwarded_and_memory_stays() {
-    let outcomes = outcomes(&mut start(modules::ROUTE_MATCH, CONFIG), routed);
+    let outcomes = outcomes(&mut start(ROUTE_MATCH, CONFIG), routed);
     for expected in BACKENDS
         .into_iter()
         .chain(["200", "308", "404", "418", "500"])
@@ -168,7 +169,7 @@ fn any_request_is_answered_or_forwarded_and_memory_stays() {
 
 #[test]
 fn any_request_is_split_and_memory_stays() {
-    let outcomes = outcomes(&mut start(modules::CANARY, CANARY), split);
+    let outcomes = outcomes(&mut start(gateway_filter_modules::CANARY, CANARY), split);
     let sides: Vec<_> = outcomes.keys().collect();
     assert_eq!(sides, ["canary", "stable"]);
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gwf::abi::Flow;
-use gwf::chain::{Admission, EmbeddedEnvoy, FilterBench};
-use gwf::exchange::Exchange;
+use crate::filter_bench::FilterBench;
+use gateway_harness::chain::{Admission, EmbeddedEnvoy};
+use gateway_harness::exchange::Exchange;
+use gateway_harness::wasm_host::Flow;
 
 use crate::fixture::{ask, bench, by_client, envoy, get, metric, plugin};
 

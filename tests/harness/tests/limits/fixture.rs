@@ -1,11 +1,11 @@
 //! The module in front of one backend, and requests for it.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use gwf::abi::{Clock, HeaderMap, MapKind, Module, Plugin, Process};
-use gwf::chain::{Admission, EmbeddedEnvoy, FilterBench, Measured};
-use gwf::modules::RATE_LIMIT;
+use crate::filter_bench::{FilterBench, Measured};
+use gateway_filter_modules::RATE_LIMIT;
+use gateway_harness::chain::{Admission, EmbeddedEnvoy};
+use gateway_harness::wasm_host::{Clock, HeaderMap, MapKind, Module, Plugin, Process, WasmCode};
 
 pub(crate) use crate::embedded_host::get;
 use crate::embedded_host::{self, RUNTIME};
@@ -13,7 +13,8 @@ use crate::rate_limited::proxy;
 
 /// Compiled once for all tests.
 pub(crate) fn module() -> Arc<Module> {
-    RUNTIME.load(Path::new(RATE_LIMIT)).unwrap()
+    let code = WasmCode::from_static(RATE_LIMIT.name, RATE_LIMIT.bytes);
+    RUNTIME.load(&code).unwrap()
 }
 
 /// A policy `n/p` with one local tier table `clients`: a single tier, clients by the header `x-client`.

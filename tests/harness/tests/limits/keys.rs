@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use gwf::abi::{Flow, Process};
-use gwf::chain::FilterBench;
+use crate::filter_bench::FilterBench;
+use gateway_harness::wasm_host::{Flow, Process};
 
 use crate::bucket::{Bucket, Limit};
 use crate::fixture::{ask, bench, by_client, metric};

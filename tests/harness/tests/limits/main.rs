@@ -9,6 +9,10 @@ mod bucket;
 #[path = "../embedded_host/mod.rs"]
 mod embedded_host;
 #[cfg(test)]
+#[allow(dead_code, reason = "each target uses a part of it")]
+#[path = "../filter_bench/mod.rs"]
+mod filter_bench;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod keys;

@@ -8,7 +8,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use gwf::chain::{Admission, Worker};
+use gateway_harness::chain::{Admission, Worker};
 
 use crate::bucket::{Bucket, Limit};
 use crate::fixture::{by_client, envoy, get, metric};

@@ -1,10 +1,11 @@
 //! The `rate-limit` module in front of one backend: for several test targets.
 
-use gwf::modules::RATE_LIMIT;
-use gwf::xds::{
+use gateway_filter_modules::RATE_LIMIT;
+use gateway_harness::model::{
     Cluster, Forward, Listener, Proxy, Route, RouteAction, UpstreamProtocol, VirtualHost,
     WasmFilter,
 };
+use gateway_harness::wasm_host::WasmCode;
 
 /// The module in front of routes of these names, each for the path prefix beside it.
 pub(crate) fn proxy(configuration: &str, routes: &[(&str, &str)]) -> Proxy {
@@ -28,7 +29,7 @@ pub(crate) fn proxy(configuration: &str, routes: &[(&str, &str)]) -> Proxy {
         filters: vec![WasmFilter {
             name: "rate-limit".into(),
             root_id: "rate-limit".into(),
-            module: RATE_LIMIT.into(),
+            module: WasmCode::from_static(RATE_LIMIT.name, RATE_LIMIT.bytes),
             configuration: configuration.into(),
             fail_open: false,
         }],

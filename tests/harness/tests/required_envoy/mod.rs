@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use gwf::envoy::{self, Binary};
+use gateway_harness::envoy::{self, Binary};
 
 /// The binary; absent where there is none and `GWF_REQUIRE_ENVOY` is not 1: what needs it is skipped.
 pub(crate) fn find() -> Option<Binary> {

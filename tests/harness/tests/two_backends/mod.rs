@@ -1,11 +1,12 @@
 //! The `canary` module alone on native routes, for several test targets: it names its choice in
 //! `x-gateway-canary`, on which the route to `infra/v2` matches; all others go to `infra/v1`.
 
-use gwf::modules::CANARY;
-use gwf::xds::{
+use gateway_filter_modules::CANARY;
+use gateway_harness::model::{
     Cluster, Forward, Listener, Proxy, Route, RouteAction, StringMatch, UpstreamProtocol,
     VirtualHost, WasmFilter,
 };
+use gateway_harness::wasm_host::WasmCode;
 use serde_json::{Value, json};
 
 /// The configuration of a canary `shop`, of which `fields` are the rest.
@@ -31,7 +32,7 @@ pub(crate) fn proxy(configuration: &Value) -> Proxy {
         filters: vec![WasmFilter {
             name: "canary".into(),
             root_id: "canary".into(),
-            module: CANARY.into(),
+            module: WasmCode::from_static(CANARY.name, CANARY.bytes),
             configuration: configuration.to_string(),
             fail_open: false,
         }],

@@ -69,9 +69,9 @@ fn on_log_comes_for_filters_that_an_early_reply_left_out() {
 
 #[test]
 fn a_trap_is_503_on_its_worker_for_good_and_the_other_lives() {
-    let options = Options {
+    let options = EmbeddedOptions {
         workers: 2,
-        ..Options::default()
+        ..EmbeddedOptions::default()
     };
     let mut envoy = Bench::new(&[trapper()]).envoy(&options);
     let trap = envoy.send(0, &get("/in", &[("x-trap", "")])).unwrap();
@@ -88,7 +88,7 @@ fn a_trap_is_503_on_its_worker_for_good_and_the_other_lives() {
 
 #[test]
 fn the_filters_before_see_the_503_of_a_dead_one() {
-    let mut envoy = Bench::new(&[witness(), trapper()]).envoy(&Options::default());
+    let mut envoy = Bench::new(&[witness(), trapper()]).envoy(&EmbeddedOptions::default());
     for headers in [&[("x-trap", "")][..], &[]] {
         let answer = envoy.send(0, &get("/in", headers)).unwrap();
         assert_eq!((answer.status, saw(&answer)), (503, 1));
@@ -101,7 +101,7 @@ fn the_filters_before_see_the_503_of_a_dead_one() {
 fn a_filter_that_fails_open_is_skipped() {
     let mut envoy = Bench::new(&[trapper(), dispatcher()])
         .fail_open()
-        .envoy(&Options::default());
+        .envoy(&EmbeddedOptions::default());
     for headers in [&[("x-trap", "")][..], &[]] {
         let answer = envoy.send(0, &get("/in", headers)).unwrap();
         assert_eq!((answer.status, service(&answer)), (200, "two"));
@@ -131,7 +131,7 @@ fn a_stream_that_nothing_continues_is_an_error() {
     let wasm = probe::guest(
         r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 1))"#,
     );
-    let mut envoy = Bench::new(&[wasm]).envoy(&Options::default());
+    let mut envoy = Bench::new(&[wasm]).envoy(&EmbeddedOptions::default());
     let error = envoy.send(0, &get("/in", &[])).unwrap_err();
     assert!(matches!(error, Error::Stuck { .. }), "{error}");
     let text = error.to_string();
@@ -144,7 +144,7 @@ fn a_stream_that_nothing_continues_is_an_error() {
 #[test]
 fn a_closed_stream_is_an_error() {
     let wasm = probe::on_request("(drop (call $close (i32.const 0)))", "");
-    let mut envoy = Bench::new(&[wasm]).envoy(&Options::default());
+    let mut envoy = Bench::new(&[wasm]).envoy(&EmbeddedOptions::default());
     let error = envoy.send(0, &get("/in", &[])).unwrap_err();
     assert!(matches!(error, Error::Reset { .. }), "{error}");
 }
@@ -158,9 +158,9 @@ fn workers_run_on_threads_of_their_own() {
          (drop (call $increment (i32.load (i32.const 8)) (i64.const 1)))",
         r#"(data (i32.const 100) "n")"#,
     );
-    let options = Options {
+    let options = EmbeddedOptions {
         workers: WORKERS,
-        ..Options::default()
+        ..EmbeddedOptions::default()
     };
     let mut envoy = Bench::new(&[counter]).envoy(&options);
     std::thread::scope(|threads| {

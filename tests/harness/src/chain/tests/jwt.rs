@@ -6,7 +6,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::xds::JwtRequirement;
+use crate::model::JwtRequirement;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
@@ -20,7 +20,7 @@ fn envoy() -> EmbeddedEnvoy {
         jwks: json!({"keys": [key]}).to_string(),
         claim_to_headers: vec![("name".into(), "x-name".into())],
     }];
-    bench.envoy(&Options::default())
+    bench.envoy(&EmbeddedOptions::default())
 }
 
 fn bearer(claims: &Value) -> String {

@@ -96,7 +96,7 @@ fn what_envoy_refuses_reaches_no_filter() {
         (get("/in%2Fa?b", &[]), 307),
         (nobody, 400),
     ];
-    let mut envoy = Bench::new(&[witness()]).envoy(&Options::default());
+    let mut envoy = Bench::new(&[witness()]).envoy(&EmbeddedOptions::default());
     for (exchange, status) in cases {
         let answer = envoy.send(0, &exchange).unwrap();
         assert_eq!(answer.status, status, "{}", answer.why.join(", "));
@@ -105,9 +105,9 @@ fn what_envoy_refuses_reaches_no_filter() {
             assert_eq!(value(&answer, "location").as_deref(), Some("/in/a?b"));
         }
     }
-    let everything = Options {
+    let everything = EmbeddedOptions {
         admission: crate::chain::Admission::Everything,
-        ..Options::default()
+        ..EmbeddedOptions::default()
     };
     let mut envoy = Bench::new(&[witness()]).envoy(&everything);
     let mut exchange = get("/in", &vec![("x_a", "\u{e9}"); 1024]);
@@ -138,7 +138,7 @@ fn grpc_gets_a_message_and_trailers_or_a_status_in_the_headers() {
 fn a_port_without_listener_is_an_error() {
     let mut exchange = get("/", &[]);
     exchange.port = 81;
-    let mut envoy = Bench::new(&[]).envoy(&Options::default());
+    let mut envoy = Bench::new(&[]).envoy(&EmbeddedOptions::default());
     let error = envoy.send(0, &exchange).unwrap_err();
     assert_eq!(error.to_string(), "no listener on port 81");
     assert!(envoy.send(9, &exchange).is_err());

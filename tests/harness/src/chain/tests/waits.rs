@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::abi::Clock;
+use crate::wasm_host::Clock;
 
 /// A guest that pauses the request, calls a cluster, and on the answer writes `x-to: two` and goes
 /// on, or answers 429 if the answer's first byte is `n`.
@@ -29,12 +29,12 @@ fn caller() -> Vec<u8> {
     )
 }
 
-fn options(answer: CalloutAnswer) -> Options {
-    Options {
+fn options(answer: CalloutAnswer) -> EmbeddedOptions {
+    EmbeddedOptions {
         clusters: vec!["checker".to_owned()],
         responder: Arc::new(move |_| answer.clone()),
         clock: Arc::new(Clock::at(Duration::from_secs(100))),
-        ..Options::default()
+        ..EmbeddedOptions::default()
     }
 }
 
@@ -92,9 +92,9 @@ fn advancing_fires_every_tick_in_time() {
         (func (export "proxy_on_tick") (param i32)
           (drop (call $increment (i32.load (i32.const 8)) (i64.const 1))))"#,
     );
-    let options = Options {
+    let options = EmbeddedOptions {
         workers: 2,
-        ..Options::default()
+        ..EmbeddedOptions::default()
     };
     let mut envoy = Bench::new(&[wasm]).envoy(&options);
     let before = options.clock.now();
@@ -117,7 +117,7 @@ fn a_paused_request_may_go_on_with_a_tick() {
           (drop (call $effective (global.get $stream)))
           (drop (call $continue (i32.const 0))))"#,
     );
-    let options = Options::default();
+    let options = EmbeddedOptions::default();
     let before = options.clock.now();
     let mut envoy = Bench::new(&[wasm]).envoy(&options);
     assert_eq!(envoy.send(0, &get("/in", &[])).unwrap().status, 200);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use super::address;
-use crate::xds::{Cluster, ServiceCluster, UpstreamProtocol};
+use crate::model::{Cluster, ServiceCluster, UpstreamProtocol};
 
 pub(super) fn backend(cluster: &Cluster, address: Option<&SocketAddr>) -> Value {
     endpoints(&cluster.name, address.copied(), cluster.protocol, "10s")

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::ModuleFolder;
 use super::route::path_match;
-use crate::xds::{JwtRequirement, Proxy, WasmFilter};
+use crate::model::{JwtRequirement, Proxy, WasmFilter};
 
 /// All of them, in Envoy Gateway's order.
-pub(super) fn http_filters(proxy: &Proxy) -> Vec<Value> {
+pub(super) fn http_filters(proxy: &Proxy, modules: &ModuleFolder) -> Vec<Value> {
     let router = json!({
         "name": "envoy.filters.http.router",
         "typed_config": {
@@ -17,7 +18,13 @@ pub(super) fn http_filters(proxy: &Proxy) -> Vec<Value> {
     let verified = (!proxy.jwt.is_empty()).then(|| jwt(&proxy.jwt));
     verified
         .into_iter()
-        .chain(proxy.filters.iter().enumerate().map(wasm))
+        .chain(
+            proxy
+                .filters
+                .iter()
+                .enumerate()
+                .map(|(index, filter)| wasm(index, filter, modules)),
+        )
         .chain(std::iter::once(router))
         .collect()
 }
@@ -62,7 +69,7 @@ fn jwt(required: &[JwtRequirement]) -> Value {
     })
 }
 
-fn wasm((index, filter): (usize, &WasmFilter)) -> Value {
+fn wasm(index: usize, filter: &WasmFilter, modules: &ModuleFolder) -> Value {
     json!({
         "name": wasm_filter_name(index),
         "disabled": true,
@@ -79,7 +86,7 @@ fn wasm((index, filter): (usize, &WasmFilter)) -> Value {
                 "vm_config": {
                     "vm_id": vm_id(index),
                     "runtime": "envoy.wasm.runtime.v8",
-                    "code": {"local": {"filename": filter.module}},
+                    "code": {"local": {"filename": modules.path(&filter.module)}},
                 },
             },
         },
@@ -100,12 +107,19 @@ pub(super) fn enabled(filters: &[WasmFilter]) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wasm_host::WasmCode;
+
+    fn entry(index: usize, filter: &WasmFilter) -> Value {
+        let folder = tempfile::tempdir().unwrap();
+        let modules = ModuleFolder::new(folder.path().join("modules")).unwrap();
+        wasm(index, filter, &modules)
+    }
 
     fn filter(name: &str) -> WasmFilter {
         WasmFilter {
             name: name.into(),
             root_id: String::new(),
-            module: "/filters/a.wasm".into(),
+            module: WasmCode::from_static("a", b"a"),
             configuration: r#"{"a": 1}"#.into(),
             fail_open: true,
         }
@@ -114,7 +128,11 @@ mod tests {
     #[test]
     fn a_filter_is_off_in_the_listener_and_known_to_the_route() {
         let filters = [filter("a"), filter("b")];
-        let entries: Vec<_> = filters.iter().enumerate().map(wasm).collect();
+        let entries: Vec<_> = filters
+            .iter()
+            .enumerate()
+            .map(|(index, filter)| entry(index, filter))
+            .collect();
         assert!(entries.iter().all(|entry| entry["disabled"] == true));
         let names: Vec<_> = enabled(&filters)
             .into_iter()
@@ -128,7 +146,7 @@ mod tests {
 
     #[test]
     fn every_filter_has_a_vm_of_its_own_and_its_configuration_as_text() {
-        let configs = [wasm((0, &filter("a"))), wasm((1, &filter("a")))]
+        let configs = [entry(0, &filter("a")), entry(1, &filter("a"))]
             .map(|entry| entry["typed_config"]["config"].clone());
         assert_ne!(
             configs[0]["vm_config"]["vm_id"],

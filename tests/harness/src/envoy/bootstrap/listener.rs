@@ -5,26 +5,29 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
+use super::super::ModuleFolder;
 use super::address;
 use super::filter::http_filters;
 use super::route::virtual_host;
-use crate::xds::{Certificate, Listener, Proxy, Tls};
+use crate::model::{Certificate, Listener, Proxy, Tls};
 
 /// The name of the listener for a port of the Gateway.
-pub(crate) fn listener_name(port: u16) -> String {
+#[must_use]
+pub fn listener_name(port: u16) -> String {
     format!("port-{port}")
 }
 
-pub(super) fn listeners(proxy: &Proxy) -> Vec<Value> {
+pub(super) fn listeners(proxy: &Proxy, modules: &ModuleFolder) -> Vec<Value> {
     let mut by_port: BTreeMap<u16, Vec<&Listener>> = BTreeMap::new();
     for listener in &proxy.listeners {
         by_port.entry(listener.port).or_default().push(listener);
     }
-    let listener = |(port, chains): (&u16, &Vec<&Listener>)| listener(*port, chains, proxy);
+    let listener =
+        |(port, chains): (&u16, &Vec<&Listener>)| listener(*port, chains, proxy, modules);
     by_port.iter().map(listener).collect()
 }
 
-fn listener(port: u16, chains: &[&Listener], proxy: &Proxy) -> Value {
+fn listener(port: u16, chains: &[&Listener], proxy: &Proxy, modules: &ModuleFolder) -> Value {
     // So that a scenario's client may have any address; who does not speak it is let through.
     let mut listener_filters = vec![json!({
         "name": "envoy.filters.listener.proxy_protocol",
@@ -43,7 +46,7 @@ fn listener(port: u16, chains: &[&Listener], proxy: &Proxy) -> Value {
     }
     let filter_chains: Vec<_> = chains
         .iter()
-        .map(|listener| filter_chain(listener, proxy))
+        .map(|listener| filter_chain(listener, proxy, modules))
         .collect();
     json!({
         "name": listener_name(port),
@@ -54,14 +57,14 @@ fn listener(port: u16, chains: &[&Listener], proxy: &Proxy) -> Value {
     })
 }
 
-fn filter_chain(listener: &Listener, proxy: &Proxy) -> Value {
+fn filter_chain(listener: &Listener, proxy: &Proxy, modules: &ModuleFolder) -> Value {
     let names = listener.tls.as_ref().map(|tls| &tls.server_names);
     let names = names.filter(|names| !names.is_empty());
     json!({
         "filter_chain_match": names.map(|names| json!({"server_names": names})),
         "filters": [{
             "name": "envoy.filters.network.http_connection_manager",
-            "typed_config": connection_manager(listener, proxy),
+            "typed_config": connection_manager(listener, proxy, modules),
         }],
         "transport_socket": listener.tls.as_ref().map(terminated),
     })
@@ -89,7 +92,7 @@ fn terminated(tls: &Tls) -> Value {
     })
 }
 
-fn connection_manager(listener: &Listener, proxy: &Proxy) -> Value {
+fn connection_manager(listener: &Listener, proxy: &Proxy, modules: &ModuleFolder) -> Value {
     let virtual_hosts: Vec<_> = listener
         .virtual_hosts
         .iter()
@@ -117,7 +120,7 @@ fn connection_manager(listener: &Listener, proxy: &Proxy) -> Value {
             "max_concurrent_streams": 100,
         },
         "early_header_mutation_extensions": early_removal(&listener.removed_request_headers),
-        "http_filters": http_filters(proxy),
+        "http_filters": http_filters(proxy, modules),
         "route_config": {
             "name": listener_name(listener.port),
             "ignore_port_in_host_matching": true,
@@ -170,7 +173,9 @@ mod tests {
             listeners: vec![https(&[], "any"), cleartext, https(&["a.example"], "a")],
             ..Proxy::default()
         };
-        let listeners = listeners(&proxy);
+        let folder = tempfile::tempdir().unwrap();
+        let modules = ModuleFolder::new(folder.path().join("modules")).unwrap();
+        let listeners = listeners(&proxy, &modules);
         let names: Vec<_> = listeners.iter().map(|listener| &listener["name"]).collect();
         assert_eq!(names, ["port-80", "port-443"]);
         let filters = |listener: &Value| listener["listener_filters"].as_array().unwrap().len();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::duration;
 use super::filter::enabled;
-use crate::xds::{
+use crate::model::{
     Forward, Mirror, Retry, Route, RouteAction, StringMatch, VirtualHost, WasmFilter,
 };
 
@@ -140,7 +140,7 @@ mod tests {
         let filter = WasmFilter {
             name: "a".into(),
             root_id: String::new(),
-            module: "/filters/a.wasm".into(),
+            module: crate::wasm_host::WasmCode::from_static("a", b"a"),
             configuration: "{}".into(),
             fail_open: true,
         };

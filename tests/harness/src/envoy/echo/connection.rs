@@ -14,11 +14,11 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::{Backend, Shared};
-use crate::xds::{Cluster, UpstreamProtocol};
+use crate::model::{Cluster, UpstreamProtocol};
 
 /// Starts the backend of `cluster` on the current runtime, which ends it too. Once aborted it takes
 /// no further connections; those that it has go on.
-pub(crate) async fn start(
+pub async fn start(
     cluster: &Cluster,
     shared: &Arc<Shared>,
 ) -> io::Result<(SocketAddr, AbortHandle)> {

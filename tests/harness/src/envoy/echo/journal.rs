@@ -8,7 +8,7 @@ use crate::exchange::{REQUEST_ID, Seen};
 /// What backends saw of the requests with a [`REQUEST_ID`]; of all others, such as those of a load,
 /// nothing is kept.
 #[derive(Debug, Default)]
-pub(in crate::envoy) struct Journal(Mutex<Vec<Seen>>);
+pub struct Journal(Mutex<Vec<Seen>>);
 
 impl Journal {
     pub(super) fn note(&self, report: &Report) {

@@ -7,7 +7,7 @@ use http::header::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::{Headers, Seen};
-use crate::xds::Cluster;
+use crate::model::Cluster;
 
 /// Response header that has the report where there is no body.
 const HEADER: &str = "x-echo-report";
@@ -170,7 +170,7 @@ mod tests {
     use http::Request;
 
     use super::*;
-    use crate::xds::UpstreamProtocol;
+    use crate::model::UpstreamProtocol;
 
     fn cluster() -> Cluster {
         Cluster {

@@ -1,0 +1,7 @@
+//! `gwf`, the command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gwf::run()
+}

@@ -1,9 +1,0 @@
-//! `gwf`, the command.
-
-mod cli;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    cli::run()
-}

@@ -1,0 +1,18 @@
+//! The modules of this repository as hosts take them: for several test targets.
+
+use gateway_filter_modules::{CANARY, Module, RATE_LIMIT, ROUTE_MATCH};
+use gateway_harness::proxy::Modules;
+use gateway_harness::wasm_host::WasmCode;
+
+pub(crate) fn code(module: Module) -> WasmCode {
+    WasmCode::from_static(module.name, module.bytes)
+}
+
+/// The filters.
+pub(crate) fn filters() -> Modules {
+    Modules {
+        route_match: code(ROUTE_MATCH),
+        rate_limit: code(RATE_LIMIT),
+        canary: code(CANARY),
+    }
+}
