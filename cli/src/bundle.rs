@@ -1,71 +1,88 @@
 //! `gwf bundle`.
 
+mod sarif;
+
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use gateway_bundle::{
-    CodeSource, Difference, GatewayName, Kustomization, KustomizeOptions, ServiceName, Severity,
-    bundle, kustomize,
+    Bundle, CodeSource, Difference, Entry, GatewayName, Kustomization, KustomizeOptions, Manifests,
+    ServedRule, ServiceName, Severity, bundle, kustomize,
 };
 use miette::{IntoDiagnostic, Result, miette};
+use serde_json::{Value, json};
 use similar::TextDiff;
 
-use gateway_harness::manifest_files;
+pub(crate) use self::sarif::print_errors as print_sarif;
+use crate::ErrorForm;
+use crate::manifests::ManifestArgs;
+use crate::output::{self, Remarks};
 
 const EXAMPLES: &str = "\
 Examples:
-  gwf bundle manifests/ -o deploy/
-  gwf bundle manifests/ --diff deploy/
-  gwf bundle manifests/ -o deploy/ --modules 'oci://ghcr.io/acme/gateway-filters/{name}:1.0'
-  gwf bundle manifests/ -o deploy/ --modules 'https://assets.example.com/{name}.wasm'
-  gwf bundle manifests/ -o deploy/ --rate-limit-service infra/ratelimit:8081
-  gwf bundle manifests/ -o deploy/ --route shop/checkout
+  gwf bundle -f manifests/ --output-dir deploy/
+  gwf bundle -f manifests/ --diff deploy/
+  kubectl get gateway,httproute,service -A -o yaml | gwf bundle -f - > bundle.yaml
+  gwf bundle -f manifests/ --output-dir deploy/ --image 'oci://ghcr.io/acme/gateway-filters/{name}:1.0'
+  gwf bundle -f manifests/ --output-dir deploy/ --image 'https://assets.example.com/{name}.wasm'
+  gwf bundle -f manifests/ --output-dir deploy/ --rate-limit-service infra/ratelimit:8081
+  gwf bundle -f manifests/ --output-dir deploy/ --route shop/checkout
+  gwf bundle -f manifests/ -o sarif > bundle.sarif
 
-The folder has everything that the manifests have, with their routes, limits and canaries in the
-filters' configurations. Apply it in place of the manifests: kubectl apply --server-side -k deploy/
+The bundle contains everything in the manifests, with their routes, limits and canaries in the filters'
+configurations. Apply it in place of the manifests: kubectl apply --server-side -k deploy/
 
-Exit status: 0 written, or nothing differs; 1 something of the manifests cannot be carried over, or
---diff found differences; 2 wrong usage, manifests that cannot be read, a folder that cannot be
-written.";
+Exit status: 0 written, or nothing differs; 1 part of the manifests cannot be carried over, or --diff
+found differences; 2 wrong usage, manifests that cannot be read, or a folder that cannot be written.";
 
-/// Write what Envoy Gateway needs to have the filters decide.
+/// Write what Envoy Gateway needs to run the filters.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct BundleCommand {
-    /// Manifests: files, or folders of *.yaml.
-    #[arg(required = true, value_name = "MANIFESTS")]
-    paths: Vec<PathBuf>,
-    /// Folder to write to. Files in it that an earlier bundle wrote are replaced or removed.
-    #[arg(short, long, value_name = "DIR", required_unless_present_any = ["diff", "stdout"])]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    manifests: ManifestArgs,
+    /// Write the bundle to this folder as a kustomization. Files that an earlier bundle wrote there are
+    /// replaced or removed.
+    #[arg(long, value_name = "DIR", conflicts_with = "diff")]
+    output_dir: Option<PathBuf>,
     /// Print what would change in this folder, and write nothing.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "stdout"])]
+    #[arg(long, value_name = "DIR")]
     diff: Option<PathBuf>,
-    /// Print all objects, and write nothing.
-    #[arg(long, conflicts_with = "output")]
-    stdout: bool,
-    /// Where Envoy Gateway gets the modules: an OCI image, or an https URL of the file; {name} is the
-    /// filter's. Of a filter that the manifests load themselves, it is what stands there if not given.
+    /// What to print: the objects as yaml (the default without --output-dir and --diff) or json, or what
+    /// was rejected or ignored as sarif.
+    #[arg(short, long, value_enum, value_name = "FORMAT")]
+    output: Option<Format>,
+    /// Where Envoy Gateway gets the modules: an OCI image, or the https URL of a file; {name} stands for
+    /// the filter's name. Without it, a filter that the manifests load keeps its own source.
     #[arg(long, value_name = "URL")]
-    modules: Option<String>,
-    /// Filters to pass over when their module fails, repeated or separated by commas; the others
-    /// answer 503.
+    image: Option<String>,
+    /// Skip this filter when its module fails, instead of answering 503. Repeat it, or separate several by
+    /// commas.
     #[arg(long, value_name = "FILTER", value_delimiter = ',',
           value_parser = ["route-match", "rate-limit", "canary"])]
     fail_open: Vec<String>,
-    /// The rate limit service, of the manifests or of the cluster, in cleartext HTTP/2: a route is
-    /// written that gives the filter a cluster to call.
+    /// The rate limit service, in cleartext HTTP/2: writes a route that gives the filter a cluster to call.
     #[arg(long, value_name = "NAMESPACE/SERVICE:PORT", value_parser = service)]
     rate_limit_service: Option<ServiceName>,
-    /// Have the filters decide for this route only, repeated; all others stay native.
+    /// Have the filters decide for this route only; all others stay native. Repeat it for several.
     #[arg(long, value_name = "NAMESPACE/NAME")]
     route: Vec<String>,
-    /// The Gateway that serves Ingress objects, if there are several.
+    /// The Gateway that serves Ingress objects, if the manifests have several.
     #[arg(long, value_name = "NAMESPACE/NAME")]
     gateway: Option<GatewayName>,
-    /// Write even if something is not carried over.
+    /// Write the rest even if part of the manifests cannot be carried over.
     #[arg(long)]
     force: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// The objects, as YAML documents.
+    Yaml,
+    /// The objects, as a Kubernetes List.
+    Json,
+    /// What was rejected or ignored, as a SARIF log.
+    Sarif,
 }
 
 fn service(text: &str) -> Result<ServiceName, String> {
@@ -82,49 +99,57 @@ fn service(text: &str) -> Result<ServiceName, String> {
 }
 
 impl BundleCommand {
+    pub(super) fn error_form(&self) -> ErrorForm {
+        match self.output {
+            Some(Format::Json) => ErrorForm::Json,
+            Some(Format::Sarif) => ErrorForm::Sarif,
+            Some(Format::Yaml) | None => ErrorForm::None,
+        }
+    }
+
     /// Whether all was carried over; with `--diff`, whether nothing differs.
-    pub(super) fn run(&self) -> Result<bool> {
-        let (manifests, remarks) = manifest_files::read(&self.paths, self.gateway.as_ref())?;
-        anstream::eprint!("{remarks}");
+    pub(super) fn run(&self, remarks: Remarks) -> Result<bool> {
+        let options = self.options()?;
+        let (manifests, migrated) = self.manifests.read(self.gateway.as_ref())?;
         let bundle = bundle(&manifests);
-        for route in &self.route {
-            let is_there = |rule: &gateway_bundle::ServedRule| {
-                format!("{}/{}", rule.namespace, rule.name) == *route
-            };
-            let mut rules = bundle.gateways.iter().flat_map(|gateway| &gateway.rules);
-            if !rules.any(is_there) {
-                return Err(miette!("no Gateway serves a route {route}"));
+        self.check_names(&manifests, &bundle)?;
+        let written = kustomize(&manifests, &bundle, &options);
+        let of_bundle = bundle.report.entries.iter();
+        let of_bundle = of_bundle.filter(|entry| entry.severity > Severity::Note);
+        let entries = migrated.entries.iter().chain(of_bundle);
+        let entries: Vec<&Entry> = entries.chain(&written.report.entries).collect();
+        for entry in &entries {
+            match entry.severity {
+                Severity::Error => output::error_line(entry),
+                _ => remarks.line(entry),
             }
         }
-        let told = |entry: &&gateway_bundle::Entry| entry.severity > Severity::Note;
-        for entry in bundle.report.entries.iter().filter(told) {
-            anstream::eprintln!("{entry}");
+        if self.output == Some(Format::Sarif) {
+            sarif::print(&entries)?;
         }
-        let written = kustomize(&manifests, &bundle, &self.options()?);
-        anstream::eprint!("{}", written.report);
-        let mut entries = written.report.entries.iter();
-        let complete = !entries.any(|entry| entry.severity == Severity::Error);
+        let mut not_carried_over = written.report.entries.iter();
+        let complete = !not_carried_over.any(|entry| entry.severity == Severity::Error);
         if !complete && !self.force {
-            anstream::eprintln!("nothing is written: --force leaves these parts out");
+            output::error_line("nothing is written; --force writes the rest");
             return Ok(false);
         }
-        let placeholder = CodeSource::default().url;
-        let placeholder = placeholder.split('{').next().unwrap_or_default();
-        if written.yaml().contains(placeholder) {
-            anstream::eprintln!(
-                "the modules' source is a placeholder ({placeholder}…): say with --modules where \
-                 yours are"
-            );
-        }
-        self.write(&written)
+        remark_on_placeholder(&written, remarks);
+        self.write(&written, remarks)
     }
 
     fn options(&self) -> Result<KustomizeOptions> {
-        let code = match &self.modules {
+        let folder = self.output_dir.is_some() || self.diff.is_some();
+        if folder && matches!(self.output, Some(Format::Yaml | Format::Json)) {
+            return Err(miette!(
+                "-o yaml and -o json print the objects, --output-dir and --diff take a folder: \
+                 choose one of them"
+            ));
+        }
+        let code = match &self.image {
             None => None,
             Some(url) if !url.contains("{name}") => {
                 return Err(miette!(
-                    "--modules {url}: {{name}} has to stand where the filter's name goes"
+                    "--image {url}: it must contain {{name}}, which stands for the filter's name"
                 ));
             }
             Some(url) => Some(CodeSource { url: url.clone() }),
@@ -138,29 +163,88 @@ impl BundleCommand {
         })
     }
 
-    fn write(&self, written: &Kustomization) -> Result<bool> {
-        if self.stdout {
-            anstream::print!("{}", written.yaml());
-            return Ok(true);
+    /// Rejects names on the command line that the manifests do not have.
+    fn check_names(&self, manifests: &Manifests, bundle: &Bundle) -> Result<()> {
+        for route in &self.route {
+            let is_there =
+                |rule: &ServedRule| format!("{}/{}", rule.namespace, rule.name) == *route;
+            let mut rules = bundle.gateways.iter().flat_map(|gateway| &gateway.rules);
+            if !rules.any(is_there) {
+                return Err(miette!(
+                    "--route {route}: no Gateway serves a route of this name"
+                ));
+            }
         }
+        // A Service that the manifests do not have is the cluster's; one that they have is known.
+        let Some(wanted) = &self.rate_limit_service else {
+            return Ok(());
+        };
+        let mut documents = manifests.documents();
+        let service = documents.find(|one| {
+            one.kind() == "Service"
+                && one.namespace() == wanted.namespace
+                && one.name() == wanted.name
+        });
+        let ports = service.and_then(|service| service.value().pointer("/spec/ports")?.as_array());
+        let is_wanted = |port: &Value| port["port"] == wanted.port;
+        match ports {
+            Some(ports) if !ports.iter().any(is_wanted) => Err(miette!(
+                "--rate-limit-service {}/{}:{}: the Service has no port {}",
+                wanted.namespace,
+                wanted.name,
+                wanted.port,
+                wanted.port
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&self, written: &Kustomization, remarks: Remarks) -> Result<bool> {
         if let Some(folder) = &self.diff {
             let differences = written.differences(folder).into_diagnostic()?;
-            differences.iter().for_each(|one| print(folder, one));
+            output::print(|out| {
+                let mut differences = differences.iter();
+                differences.try_for_each(|one| out.write_all(diff(folder, one).as_bytes()))
+            })?;
             return Ok(differences.is_empty());
         }
-        let Some(folder) = &self.output else {
+        if let Some(folder) = &self.output_dir {
+            let changed = written.differences(folder).into_diagnostic()?.len();
+            written.write(folder).into_diagnostic()?;
+            let files = written.files().len();
+            remarks.line(format_args!(
+                "{}: {files} files, {changed} changed",
+                folder.display()
+            ));
             return Ok(true);
-        };
-        let changed = written.differences(folder).into_diagnostic()?.len();
-        written.write(folder).into_diagnostic()?;
-        let files = written.files().len();
-        anstream::eprintln!("{}: {files} files, {changed} changed", folder.display());
+        }
+        match self.output {
+            None | Some(Format::Yaml) => {
+                output::print(|out| out.write_all(written.yaml().as_bytes()))?;
+            }
+            Some(Format::Json) => {
+                let items: Vec<_> = written.objects.iter().map(|object| &object.value).collect();
+                let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+                output::print_json(&list)?;
+            }
+            Some(Format::Sarif) => {}
+        }
         Ok(true)
     }
 }
 
+fn remark_on_placeholder(written: &Kustomization, remarks: Remarks) {
+    let placeholder = CodeSource::default().url;
+    let placeholder = placeholder.split('{').next().unwrap_or_default();
+    if written.yaml().contains(placeholder) {
+        remarks.line(format_args!(
+            "the source of the modules is a placeholder ({placeholder}…); name yours with --image"
+        ));
+    }
+}
+
 /// As `diff -u` prints it.
-fn print(folder: &Path, difference: &Difference) {
+fn diff(folder: &Path, difference: &Difference) -> String {
     let path = folder.join(&difference.file).display().to_string();
     let old = difference.old.as_deref().unwrap_or_default();
     let new = difference.new.as_deref().unwrap_or_default();
@@ -168,5 +252,5 @@ fn print(folder: &Path, difference: &Difference) {
     let before = difference.old.as_ref().map_or(&none, |_| &path);
     let after = difference.new.as_ref().map_or(&none, |_| &path);
     let diff = TextDiff::from_lines(old, new);
-    anstream::print!("{}", diff.unified_diff().header(before, after));
+    diff.unified_diff().header(before, after).to_string()
 }

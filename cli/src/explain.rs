@@ -18,61 +18,64 @@ pub use self::explainer::{ExplainOptions, Explainer};
 pub use self::facts::*;
 pub use self::request::{InvalidRequest, Request};
 
-use std::io::Write;
 use std::net::IpAddr;
 use std::num::NonZero;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use gateway_bundle::{Bundle, GatewayBundle, GatewayName, Manifests, bundle};
-use gateway_harness::manifest_files;
 use gateway_harness::proxy::Modules;
 use gateway_harness::wasm_host::{Deadline, EnvoyVersion, Runtime};
 use jiff::Timestamp;
 use miette::{IntoDiagnostic, Result, miette};
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::ErrorForm;
+use crate::manifests::ManifestArgs;
 use crate::modules::ModuleSources;
+use crate::output::{self, Remarks};
 
 const EXAMPLES: &str = "\
 Examples:
-  gwf explain shop.yaml --request 'GET https://app.example.com/api/v2?x=1' -H 'x-user-tier: premium'
-  gwf explain manifests/ --request http://app.example.com/ -H 'x-api-key: ann' --requests 12
-  gwf explain manifests/ --request http://shop.example.com/ --at 2026-01-31T12:00:00Z --format json
-  gwf explain shop.yaml --request http://app.example.com/shop.Orders/Get -H 'content-type: application/grpc'
+  gwf explain -f shop.yaml --request 'GET https://app.example.com/api/v2?x=1' -H 'x-user-tier: premium'
+  gwf explain -f manifests/ --request http://app.example.com/ -H 'x-api-key: ann' --requests 12
+  gwf explain -f manifests/ --request http://shop.example.com/ --at 2026-01-31T12:00:00Z -o json
+  gwf explain -f shop.yaml --request http://app.example.com/shop.Orders/Get -H 'content-type: application/grpc'
+  kubectl get gateway,httproute,service -A -o yaml | gwf explain -f - --request http://app.example.com/
 
-The compiled filters answer in the embedded host: no Envoy and no backend is needed, backends are
-echoes, and a rate limit service is taken to have room.
+The compiled filters answer in an embedded host: you need no Envoy and no backend. Backends echo the
+request, and the rate limit service always has room.
 
 Exit status: 0 explained, whatever the answer; 2 wrong usage, or manifests that cannot be used.";
 
-/// Tell why a request is answered as it is: which listener, rule, limit and backend, and why.
+/// Explain why a request is answered as it is: which listener, rule, limit and backend, and why.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ExplainCommand {
-    /// Manifests, or folders: every .yaml and .yml file below.
-    #[arg(required = true, value_name = "MANIFESTS")]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    manifests: ManifestArgs,
     /// The request: a URL, or a method and a URL.
     #[arg(long, value_name = "[METHOD] URL")]
     request: String,
-    /// Its method, before that of the request.
+    /// The method of the request; takes precedence over the method in --request.
     #[arg(short = 'X', long, value_name = "METHOD")]
     method: Option<String>,
-    /// A header, repeated. `host` goes before the URL's; a content type of gRPC makes a gRPC call.
+    /// A header of the request. `host` takes precedence over the URL; a gRPC content type makes a gRPC
+    /// call. Repeat it for several.
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
-    /// Address of the TCP peer; loopback if not given.
+    /// The address of the TCP peer. Loopback by default.
     #[arg(long, value_name = "IP")]
     client: Option<IpAddr>,
-    /// The Gateway, which serves Ingress objects, too; if not given each that has a listener for the request.
+    /// Explain for this Gateway, which also serves Ingress objects. By default, for each Gateway that has
+    /// a listener for the request.
     #[arg(long, value_name = "NAMESPACE/NAME")]
     gateway: Option<GatewayName>,
-    /// The time, for ramps; now if not given.
+    /// The time of the request, which ramps depend on. Now by default.
     #[arg(long, value_name = "RFC3339")]
     at: Option<Timestamp>,
-    /// How often the request is sent, all at that time: to see limits count.
+    /// Send the request this often, all at that time, to see limits count.
     #[arg(
         long,
         value_name = "N",
@@ -80,39 +83,49 @@ pub(super) struct ExplainCommand {
         value_parser = clap::value_parser!(u32).range(1..=100_000)
     )]
     requests: u32,
-    /// Seed of everything that is random.
+    /// The seed of every random choice.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// How to print the explanation.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    output: Format,
     #[command(flatten)]
     modules: ModuleSources,
 }
 
-/// What is printed as JSON.
-#[derive(Serialize)]
-struct Document<'a> {
+/// What `gwf explain -o json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ExplainDocument {
     /// One for each Gateway.
-    explanations: &'a [Explanation],
+    explanations: Vec<Explanation>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people.
     Text,
-    /// One JSON document.
+    /// One JSON document (`gwf schema explain`).
     Json,
 }
 
 impl ExplainCommand {
+    pub(super) fn error_form(&self) -> ErrorForm {
+        match self.output {
+            Format::Text => ErrorForm::None,
+            Format::Json => ErrorForm::Json,
+        }
+    }
+
     /// Always true: whatever the answer, it is explained.
-    pub(super) fn run(&self) -> Result<bool> {
+    pub(super) fn run(&self, remarks: Remarks) -> Result<bool> {
         let method = self.method.as_deref();
         let request = Request::parse(&self.request, method, &self.headers, self.client);
         let request = request.into_diagnostic()?;
-        let (manifests, remarks) = manifest_files::read(&self.paths, self.gateway.as_ref())?;
-        anstream::eprint!("{remarks}");
+        let (manifests, migrated) = self.manifests.read(self.gateway.as_ref())?;
+        for entry in &migrated.entries {
+            remarks.line(entry);
+        }
         let bundle = bundle(&manifests);
         let gateways = self.gateways(&bundle, &request)?;
         let runtime = Runtime::new(EnvoyVersion::default(), Deadline::default());
@@ -123,7 +136,7 @@ impl ExplainCommand {
         for gateway in gateways {
             explanations.push(self.explain(&runtime, &modules, made, gateway, &request)?);
         }
-        self.print(&explanations).into_diagnostic()?;
+        self.print(explanations)?;
         Ok(true)
     }
 
@@ -184,23 +197,19 @@ impl ExplainCommand {
         explained.into_diagnostic()
     }
 
-    fn print(&self, explanations: &[Explanation]) -> std::io::Result<()> {
-        let mut out = anstream::stdout().lock();
-        match self.format {
-            Format::Json => {
-                serde_json::to_writer_pretty(&mut out, &Document { explanations })?;
-                writeln!(out)?;
-            }
-            Format::Text => {
-                for (index, explanation) in explanations.iter().enumerate() {
-                    if index > 0 {
-                        writeln!(out)?;
-                    }
-                    text::write(explanation, &mut out)?;
-                }
-            }
+    fn print(&self, explanations: Vec<Explanation>) -> Result<()> {
+        if self.output == Format::Json {
+            return output::print_json(&ExplainDocument { explanations });
         }
-        out.flush()
+        output::print(|out| {
+            for (index, explanation) in explanations.iter().enumerate() {
+                if index > 0 {
+                    writeln!(out)?;
+                }
+                text::write(explanation, out)?;
+            }
+            Ok(())
+        })
     }
 }
 

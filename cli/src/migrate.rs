@@ -1,56 +1,75 @@
 //! `gwf migrate`.
 
-use std::path::PathBuf;
+use clap::{Args, ValueEnum};
+use gateway_bundle::{Document, GatewayName, Manifests, migrate};
+use miette::Result;
+use serde_json::json;
 
-use clap::Args;
-use gateway_bundle::{GatewayName, Manifests, load, migrate};
-use miette::{Report, Result, miette};
+use crate::ErrorForm;
+use crate::manifests::{ManifestArgs, has_kind};
+use crate::output::{self, Remarks};
 
 const EXAMPLES: &str = "\
-Example:
-  kubectl get ingress,service -n shop -o yaml > shop.yaml
-  gwf migrate shop.yaml --gateway infra/public > routes.yaml
+Examples:
+  kubectl get ingress,service -n shop -o yaml | gwf migrate -f - --gateway infra/public > routes.yaml
+  gwf migrate -f manifests/ --gateway infra/public -o json
 
 An Ingress with the annotations nginx.ingress.kubernetes.io/canary and -by-header becomes a second
-backendRef of an HTTPRoute, and an EnvoyExtensionPolicy that loads the canary filter. What is not
-carried over is told on stderr, with its file and line.
+backendRef of an HTTPRoute, and an EnvoyExtensionPolicy that loads the canary filter. Standard error
+reports what is not carried over, with its file and line.
 
-Exit status: 0 written, whatever was told; 1 if there is no Ingress or the manifests cannot be read;
-2 wrong usage.";
+Exit status: 0 written; 1 the manifests have no Ingress; 2 wrong usage, or manifests that cannot be used.";
 
-/// Write HTTPRoutes and canaries for the Ingress objects of ingress-nginx.
+/// Write HTTPRoutes and canaries for Ingress objects of ingress-nginx.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct MigrateCommand {
-    /// Manifests with Ingress objects, and the Services that they name ports of.
-    #[arg(required = true, value_name = "MANIFESTS")]
-    paths: Vec<PathBuf>,
-    /// The Gateway that the HTTPRoutes are attached to.
+    #[command(flatten)]
+    manifests: ManifestArgs,
+    /// The Gateway to attach the HTTPRoutes to.
     #[arg(long, value_name = "NAMESPACE/NAME", default_value = "default/gateway")]
     gateway: GatewayName,
+    /// How to print the objects.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Yaml)]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// As YAML documents.
+    Yaml,
+    /// As a Kubernetes List.
+    Json,
 }
 
 impl MigrateCommand {
+    pub(super) fn error_form(&self) -> ErrorForm {
+        match self.output {
+            Format::Yaml => ErrorForm::None,
+            Format::Json => ErrorForm::Json,
+        }
+    }
+
     /// Whether there was anything to write for.
-    pub(super) fn run(&self) -> Result<bool> {
-        let manifests = match load(&self.paths) {
-            Ok(manifests) => manifests,
-            Err(errors) => {
-                anstream::eprintln!("{:?}", Report::new(errors));
-                return Ok(false);
-            }
-        };
-        let has_ingress = |manifests: &Manifests| {
-            let mut kinds = manifests.documents().map(|document| document.kind());
-            kinds.any(|kind| kind == "Ingress")
-        };
-        if !has_ingress(&manifests) {
-            anstream::eprintln!("{:?}", miette!("there is no Ingress in these manifests"));
+    pub(super) fn run(&self, remarks: Remarks) -> Result<bool> {
+        let manifests = self.manifests.sources()?.load()?;
+        if !has_kind(&manifests, "Ingress") {
+            output::error_line("the manifests have no Ingress, so nothing is written");
             return Ok(false);
         }
         let migration = migrate(&manifests, &self.gateway);
-        anstream::eprint!("{}", migration.remarks);
-        anstream::print!("{migration}");
+        for entry in &migration.remarks.entries {
+            remarks.line(entry);
+        }
+        match self.output {
+            Format::Yaml => output::print(|out| write!(out, "{migration}"))?,
+            Format::Json => {
+                let written = Manifests::parse("the migrated objects", &migration.to_string())?;
+                let items: Vec<_> = written.documents().map(Document::value).collect();
+                let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+                output::print_json(&list)?;
+            }
+        }
         Ok(true)
     }
 }

@@ -4,20 +4,24 @@ use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use gateway_filter_modules::{CANARY, FILTERS, Module, RATE_LIMIT, ROUTE_MATCH};
 use gateway_harness::proxy::Modules;
 use gateway_harness::wasm_host::WasmCode;
-use miette::{IntoDiagnostic, Result, WrapErr};
+use miette::{Result, miette};
+use schemars::JsonSchema;
+use serde::Serialize;
 use thiserror::Error;
+
+use crate::output;
 
 const EXAMPLES: &str = "\
 Examples:
   gwf modules
   gwf modules --output-dir dist/
+  gwf modules -o json
 
-Without --output-dir the modules are listed: name, size in bytes, SHA-256. With it they are written there
-as NAME.wasm, for an OCI image or a web server.
+With --output-dir the modules are written as NAME.wasm, for an OCI image or a web server.
 
 Exit status: 0 done; 2 wrong usage, or a folder that cannot be written.";
 
@@ -28,25 +32,70 @@ pub(super) struct ModulesCommand {
     /// Folder to write the modules to.
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
+    /// How to print the list.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One JSON document (`gwf schema modules`).
+    Json,
+}
+
+/// A module that gwf carries.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ModuleEntry {
+    /// The filter's name.
+    name: &'static str,
+    /// The size of the file in bytes.
+    size: usize,
+    /// SHA-256 of the file in hexadecimal digits.
+    sha256: &'static str,
+}
+
+/// The filters' modules, as `gwf version` and `gwf modules` list them.
+pub(crate) fn module_entries() -> Vec<ModuleEntry> {
+    let entries = FILTERS.iter().map(|module| ModuleEntry {
+        name: module.name,
+        size: module.bytes.len(),
+        sha256: module.sha256,
+    });
+    entries.collect()
+}
+
+impl ModuleEntry {
+    /// A line of the list.
+    pub(crate) fn line(&self) -> String {
+        format!(
+            "{:<12} {:>9} bytes  sha256:{}",
+            self.name, self.size, self.sha256
+        )
+    }
 }
 
 impl ModulesCommand {
     pub(super) fn run(&self) -> Result<bool> {
-        for module in FILTERS {
-            if let Some(folder) = &self.output_dir {
+        if let Some(folder) = &self.output_dir {
+            for module in FILTERS {
                 let file = folder.join(module.name).with_extension("wasm");
                 fs::create_dir_all(folder)
                     .and_then(|()| fs::write(&file, module.bytes))
-                    .into_diagnostic()
-                    .wrap_err_with(|| file.display().to_string())?;
+                    .map_err(|error| miette!("{}: cannot be written: {error}", file.display()))?;
             }
-            anstream::println!(
-                "{:<12} {:>9} {}",
-                module.name,
-                module.bytes.len(),
-                module.sha256
-            );
         }
+        let entries = module_entries();
+        if self.output == Format::Json {
+            output::print_json(&entries)?;
+            return Ok(true);
+        }
+        output::print(|out| {
+            let mut entries = entries.iter();
+            entries.try_for_each(|entry| writeln!(out, "{}", entry.line()))
+        })?;
         Ok(true)
     }
 }

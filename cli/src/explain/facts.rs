@@ -10,10 +10,11 @@ pub use decided::{
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Why one Gateway answers a request as it does.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// `NAMESPACE/NAME`.
@@ -51,7 +52,7 @@ pub struct Explanation {
 }
 
 /// A place in a manifest.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Place {
     /// The file as it was named.
     pub file: String,
@@ -66,7 +67,7 @@ impl fmt::Display for Place {
 }
 
 /// What was asked.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestFacts {
     /// The method.
@@ -92,7 +93,7 @@ pub struct RequestFacts {
 }
 
 /// A header.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Header {
     /// In lower case.
     pub name: String,
@@ -101,7 +102,7 @@ pub struct Header {
 }
 
 /// Which listener takes the request.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListenerFacts {
     /// Absent if none does.
@@ -113,7 +114,7 @@ pub struct ListenerFacts {
 }
 
 /// A listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListenerName {
     /// `<namespace>/<Gateway>/<listener>`.
@@ -129,7 +130,7 @@ pub struct ListenerName {
 }
 
 /// A listener that does not take the request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OtherListener {
     /// The listener.
@@ -140,7 +141,7 @@ pub struct OtherListener {
 }
 
 /// One match of one rule, for one hostname.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MatchName {
     /// Envoy Gateway's name: `httproute/<namespace>/<name>/rule/<i>/match/<j>/<host>`.
@@ -164,7 +165,7 @@ pub struct MatchName {
 }
 
 /// The match that won.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Winner {
     /// The match.
@@ -175,7 +176,7 @@ pub struct Winner {
 }
 
 /// A match that would have won were it not for others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunnerUp {
     /// The match.
@@ -188,7 +189,7 @@ pub struct RunnerUp {
 }
 
 /// The criteria of the Gateway API, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Criterion {
     /// "Characters in a matching non-wildcard hostname."
@@ -215,7 +216,7 @@ pub enum Criterion {
 }
 
 /// A match that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NearMiss {
     /// The match.
@@ -226,7 +227,7 @@ pub struct NearMiss {
 }
 
 /// A condition that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Failed {
     /// `path`, `header x-version`, …
@@ -238,7 +239,7 @@ pub struct Failed {
 }
 
 /// A match that can never win.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Shadowed {
     /// The match.

@@ -7,9 +7,9 @@ use gateway_bundle::GatewayName;
 use miette::Diagnostic;
 use thiserror::Error;
 
+use crate::manifests::ManifestError;
 use crate::modules::UnreadableModule;
 use gateway_harness::envoy::EnvoyError;
-use gateway_harness::manifest_files::ReadError;
 use gateway_harness::proxy::{InvalidNames, ProxyError};
 
 /// Why manifests or modules are not put in force.
@@ -18,7 +18,7 @@ pub enum Refusal {
     /// The manifests cannot be read or have mistakes.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Manifests(#[from] ReadError),
+    Manifests(#[from] ManifestError),
     /// A module's file cannot be read.
     #[error(transparent)]
     UnreadableModule(#[from] UnreadableModule),
@@ -36,6 +36,17 @@ pub enum Refusal {
     /// Nothing would listen.
     #[error("no Gateway of these manifests has a listener for HTTP that is accepted{}", entries(.0))]
     NoListener(Vec<String>),
+    /// `--port` names a port that no Gateway has.
+    #[error(
+        "--port {port}: no Gateway has a listener on port {port}; there are {}",
+        list(there)
+    )]
+    Port {
+        /// As it was given.
+        port: u16,
+        /// Those that can be named.
+        there: Vec<String>,
+    },
     /// `--backend` names a Service that is not there, or several.
     #[error("--backend {name}: {problem}; the Services are {}", list(there))]
     Backend {
@@ -129,7 +140,7 @@ impl Refusal {
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
-            Self::Manifests(ReadError::Manifests(errors)) => {
+            Self::Manifests(ManifestError::Invalid(errors)) => {
                 let lines: Vec<_> = errors.problems.iter().map(ToString::to_string).collect();
                 lines.join("\n")
             }

@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 
 use gateway_bundle::{Entry, Severity};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::output::ErrorEntry;
+
 /// Something happened. As JSON each has its name in `event`.
-#[derive(Debug, Clone, Serialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "camelCase")]
 pub enum Event {
     /// The first configuration is in force.
     Ready(Facts),
@@ -27,10 +30,16 @@ pub enum Event {
     },
     /// A request was answered.
     Request(RequestLine),
+    /// Serving could not begin.
+    Failed {
+        /// Why.
+        errors: Vec<ErrorEntry>,
+    },
 }
 
 /// What is in force.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Facts {
     /// Envoy's version.
     pub envoy: String,
@@ -51,7 +60,8 @@ pub struct Facts {
 }
 
 /// A listener of a Gateway.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct ListenerFact {
     /// `namespace/name`.
     pub gateway: String,
@@ -72,7 +82,8 @@ pub struct ListenerFact {
 }
 
 /// A port of a Service.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct ServiceFact {
     /// `namespace/name:port`.
     pub service: String,
@@ -83,7 +94,7 @@ pub struct ServiceFact {
 }
 
 /// What stands behind a Service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
     /// A server of this process, which answers with what it saw.
@@ -93,7 +104,8 @@ pub enum Backend {
 }
 
 /// A service that filters call.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct CalledFact {
     /// What they call it.
     pub name: String,
@@ -102,7 +114,8 @@ pub struct CalledFact {
 }
 
 /// Something that is refused or not understood, and not served.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Refused {
     /// `error`, `warning`, or `not served` of what only a cluster has Envoy do.
     pub severity: &'static str,
@@ -136,8 +149,8 @@ impl From<&Entry> for Refused {
 }
 
 /// A request and its answer, as Envoy's access log has them. What is absent there is absent here.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
 pub struct RequestLine {
     /// The method.
     pub method: Option<String>,

@@ -1,20 +1,20 @@
 //! What `gwf serve` serves, and how.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use gateway_bundle::GatewayName;
 use gateway_harness::proxy::Services;
 
 use super::backends::BackendAddress;
+use crate::manifests::ManifestSources;
 use crate::modules::ModuleSources;
 
 /// What is served, and how.
 #[derive(Debug, Clone)]
 pub(super) struct ServeOptions {
-    /// Manifest files, and folders with such.
-    pub(super) manifests: Vec<PathBuf>,
+    /// The manifests.
+    pub(super) manifests: ManifestSources,
     /// The only Gateway to serve; absent is all of them.
     pub(super) gateway: Option<GatewayName>,
     /// Services with an address. All others have an echo backend.

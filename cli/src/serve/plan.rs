@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::backends;
 use super::error::Refusal;
 use super::options::ServeOptions;
-use gateway_harness::manifest_files;
 use gateway_harness::model::{Cluster, Proxy};
 use gateway_harness::proxy::{Modules, proxy};
 
@@ -32,6 +31,21 @@ pub(super) struct GatewayPlan {
     pub(super) proxy: Proxy,
 }
 
+impl Plan {
+    /// Rejects a `--port` for a port that no Gateway has. Once it serves, an edit may take a listener away.
+    pub(super) fn check_ports(&self, options: &ServeOptions) -> Result<(), Refusal> {
+        let listeners = self.gateways.iter().flat_map(|one| &one.proxy.listeners);
+        let there: BTreeSet<u16> = listeners.map(|listener| listener.port).collect();
+        match options.ports.keys().find(|port| !there.contains(port)) {
+            Some(&port) => Err(Refusal::Port {
+                port,
+                there: there.iter().map(u16::to_string).collect(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
 impl GatewayPlan {
     /// `namespace/name`.
     pub(super) fn name(&self) -> String {
@@ -45,7 +59,7 @@ fn name_of(gateway: &GatewayBundle) -> String {
 
 /// Reads the manifests and says what is to run.
 pub(super) fn plan(options: &ServeOptions) -> Result<Plan, Refusal> {
-    let (manifests, remarks) = manifest_files::read(&options.manifests, options.gateway.as_ref())?;
+    let (manifests, remarks) = options.manifests.read(options.gateway.as_ref())?;
     let bundle = gateway_bundle::bundle(&manifests);
     let names = bundle.gateways.iter().map(name_of).collect();
     let mut gateways = bundle.gateways;

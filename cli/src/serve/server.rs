@@ -16,7 +16,6 @@ use super::watch::Watcher;
 use super::{access_log, plan, sources, trial};
 use gateway_harness::envoy::process;
 use gateway_harness::envoy::{self, Binary, WasmLog};
-use gateway_harness::manifest_files;
 
 /// How often it is looked whether what was replaced is still in use.
 const TIDY: Duration = Duration::from_millis(250);
@@ -90,9 +89,10 @@ async fn start(
     let mut builder = builder.map_err(ServeError::io("cannot make a folder for modules"))?;
     let seen = digest(&options).await?;
     let planned = planned(&options).await?;
+    planned.check_ports(&options)?;
     let first = builder.build(planned, &options).await?;
     trial::run(binary, &first.resources, &envoy).await?;
-    let watcher = Watcher::new(&options.manifests, &options.modules.files())?;
+    let watcher = Watcher::new(options.manifests.paths(), &options.modules.files())?;
     let running = Running::start(binary, folder, &first.resources, options.drain, &envoy).await?;
     builder.commit(&first);
     if let Some(stdout) = running.stdout() {
@@ -190,7 +190,7 @@ impl Server {
 /// Of manifests and modules. Where the manifests cannot be found, planning says why.
 async fn digest(options: &Arc<ServeOptions>) -> Result<Vec<u8>, ServeError> {
     blocking(options, |options| {
-        let manifests = manifest_files::files(&options.manifests).unwrap_or_default();
+        let manifests = options.manifests.files().unwrap_or_default();
         sources::digest(manifests.into_iter().chain(options.modules.files()))
     })
     .await

@@ -17,7 +17,7 @@ const DIM: Style = Style::new().dimmed();
 /// # Errors
 ///
 /// Those of `out`.
-pub fn write(event: &Event, out: &mut impl Write) -> io::Result<()> {
+pub fn write(event: &Event, out: &mut dyn Write) -> io::Result<()> {
     match event {
         Event::Ready(facts) => {
             write_facts(facts, out)?;
@@ -42,10 +42,12 @@ pub fn write(event: &Event, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "        what was in force still is")
         }
         Event::Request(request) => write_request(request, out),
+        // People read it on standard error.
+        Event::Failed { .. } => Ok(()),
     }
 }
 
-fn write_facts(facts: &Facts, out: &mut impl Write) -> io::Result<()> {
+fn write_facts(facts: &Facts, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "Envoy {} serves", facts.envoy)?;
     match facts.admin {
         Some(admin) => writeln!(out, "; its admin interface is http://{admin}\n")?,
@@ -90,7 +92,7 @@ fn write_facts(facts: &Facts, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn write_listeners(listeners: &[ListenerFact], out: &mut impl Write) -> io::Result<()> {
+fn write_listeners(listeners: &[ListenerFact], out: &mut dyn Write) -> io::Result<()> {
     let mut rest = listeners;
     while let Some(first) = rest.first() {
         let (own, others) = rest.split_at(
@@ -117,7 +119,7 @@ fn write_listeners(listeners: &[ListenerFact], out: &mut impl Write) -> io::Resu
     Ok(())
 }
 
-fn write_table<const N: usize>(rows: &[[String; N]], out: &mut impl Write) -> io::Result<()> {
+fn write_table<const N: usize>(rows: &[[String; N]], out: &mut dyn Write) -> io::Result<()> {
     let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -134,7 +136,7 @@ fn write_table<const N: usize>(rows: &[[String; N]], out: &mut impl Write) -> io
     Ok(())
 }
 
-fn write_refused(entry: &Refused, out: &mut impl Write) -> io::Result<()> {
+fn write_refused(entry: &Refused, out: &mut dyn Write) -> io::Result<()> {
     let style = if entry.severity == "error" { BAD } else { DIM };
     let severity = entry.severity;
     let (file, line, object) = (&entry.file, entry.line, &entry.object);
@@ -149,7 +151,7 @@ fn write_refused(entry: &Refused, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// `GET host/path 200 via_upstream 3ms  RULE -> BACKEND  limit 10, 9 left, reset in 30s`
-fn write_request(request: &RequestLine, out: &mut impl Write) -> io::Result<()> {
+fn write_request(request: &RequestLine, out: &mut dyn Write) -> io::Result<()> {
     let text = |value: &Option<String>| {
         let value = value.as_deref().filter(|value| !value.is_empty());
         value.unwrap_or("-").to_owned()

@@ -34,7 +34,7 @@ fn hosts_that_differ_fail_the_run() {
         "passed    FAILED    ≠ T/one",
         "0 passed, 2 failed, 0 skipped",
     ]);
-    let table = ["--host", "core,wasmtime", "--format", "agreement"];
+    let table = ["--host", "core,wasmtime", "-o", "agreement"];
     let told = good().with_module(&trapping, &table);
     told.failed(&[
         "core      wasmtime    case",

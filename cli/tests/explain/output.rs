@@ -183,7 +183,7 @@ snapshot!(
     "POST https://app.example.com/api/stock?q=1",
     "-H",
     "x-version: 1",
-    "--format",
+    "-o",
     "json"
 );
 

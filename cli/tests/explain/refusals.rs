@@ -112,7 +112,7 @@ spec: {ports: [{port: 80}]}
         dir.path().to_str().unwrap(),
         "--request",
         "http://a.com/",
-        "--format",
+        "-o",
         "json",
     ];
     let told = refused(&asked);

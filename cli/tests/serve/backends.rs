@@ -142,7 +142,7 @@ spec:
     folder.write("more.yaml", &service("more"));
     served.next("reloaded");
     assert_eq!(get(at, "a.example", "/", "").status, 429);
-    assert!(served.next("request")["retry_after"].is_string());
+    assert!(served.next("request")["retryAfter"].is_string());
 }
 
 /// Answers one request with `own`.

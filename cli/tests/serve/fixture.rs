@@ -61,7 +61,7 @@ fn replace(file: &Path, content: &[u8]) {
     fs::rename(unfinished, file).unwrap();
 }
 
-/// `gwf serve --format json`, which is ended with this.
+/// `gwf serve -o json`, which is ended with this.
 pub(crate) struct Served {
     child: Child,
     lines: Receiver<String>,
@@ -74,7 +74,7 @@ impl Served {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gwf"))
             .arg("serve")
             .arg(folder.manifests())
-            .args(["--format", "json", "--module", &module])
+            .args(["-o", "json", "--module", &module])
             .args(["--port", "80=0"])
             .args(arguments)
             .args((!arguments.contains(&"--drain")).then_some("--drain=1"))

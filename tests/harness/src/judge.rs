@@ -22,7 +22,8 @@ pub(crate) use self::response::cookie_value;
 pub(crate) use self::weights::Distribution;
 
 /// One thing that is not as expected.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Mismatch {
     /// What was compared, as `response.headers.x-a` or `backend`.
     pub field: String,

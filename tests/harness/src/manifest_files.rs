@@ -1,14 +1,13 @@
-//! The manifests that a command is given: files, and folders of them.
+//! The files of manifests: as they are named, and those in folders.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use gateway_bundle::{GatewayName, LoadErrors, Manifests, Report, load, load_with, migrate};
 use miette::Diagnostic;
 use thiserror::Error;
 
-/// Manifests that cannot be used.
+/// Files that cannot be found.
 #[derive(Debug, Error, Diagnostic)]
 pub enum ReadError {
     /// A path that cannot be read.
@@ -20,48 +19,8 @@ pub enum ReadError {
         source: io::Error,
     },
     /// A folder without manifests.
-    #[error("{path}: no .yaml or .yml file in this folder", path = .0.display())]
+    #[error("{path}: no .yaml, .yml or .json file in this folder", path = .0.display())]
     NoManifests(PathBuf),
-    /// Manifests with mistakes, each with its line.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Manifests(LoadErrors),
-    /// It is not said which Gateway is to serve Ingress objects.
-    #[error(
-        "there are Ingress objects and not exactly one Gateway: say with --gateway NAMESPACE/NAME \
-         which one serves them"
-    )]
-    WhichGateway,
-}
-
-/// Reads manifests. Ingress objects are taken as `gwf migrate` writes them for `gateway`, by default the
-/// only one there is; what that leaves out is in the report.
-///
-/// # Errors
-/// See [`ReadError`].
-pub fn read(
-    paths: &[PathBuf],
-    gateway: Option<&GatewayName>,
-) -> Result<(Manifests, Report), ReadError> {
-    let files = files(paths)?;
-    let manifests = load(&files).map_err(ReadError::Manifests)?;
-    let of_kind = |kind: &'static str| {
-        let documents = manifests.documents();
-        documents.filter(move |document| document.kind() == kind)
-    };
-    if of_kind("Ingress").next().is_none() {
-        return Ok((manifests, Report::default()));
-    }
-    let mut gateways = of_kind("Gateway").map(|gateway| GatewayName {
-        namespace: gateway.namespace().to_owned(),
-        name: gateway.name().to_owned(),
-    });
-    let only = gateways.next().filter(|_| gateways.next().is_none());
-    let gateway = gateway.cloned().or(only).ok_or(ReadError::WhichGateway)?;
-    let migration = migrate(&manifests, &gateway);
-    let text = ("Ingress objects, migrated", migration.to_string());
-    let manifests = load_with(&files, &[text]).map_err(ReadError::Manifests)?;
-    Ok((manifests, migration.remarks))
 }
 
 /// The manifest files of `paths`: files as they are, and of folders everything beneath that
@@ -106,14 +65,14 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file in a folder of manifests is one, by its name: it ends in `.yaml` or `.yml`, is not
+/// Whether a file in a folder of manifests is one, by its name: it ends in `.yaml`, `.yml` or `.json`, is not
 /// hidden, and neither a kustomization nor the cases of a scenario, which are no objects.
 #[must_use]
 pub fn is_manifest(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     let stem = path.file_stem().and_then(|stem| stem.to_str());
     let others = ["kustomization", "cases"];
-    matches!(extension, Some("yaml" | "yml"))
+    matches!(extension, Some("yaml" | "yml" | "json"))
         && !is_hidden(path)
         && !stem.is_some_and(|stem| others.iter().any(|one| stem.eq_ignore_ascii_case(one)))
 }
@@ -138,6 +97,7 @@ mod tests {
         for name in [
             "b.yaml",
             "a/x.yml",
+            "a/y.json",
             "a/notes.txt",
             ".git/c.yaml",
             ".b.yaml.swp",
@@ -150,9 +110,15 @@ mod tests {
         let found = files(&[path(""), path("a/notes.txt")]).unwrap();
         assert_eq!(
             found,
-            [path("a/x.yml"), path("b.yaml"), path("a/notes.txt")]
+            [
+                path("a/x.yml"),
+                path("a/y.json"),
+                path("b.yaml"),
+                path("a/notes.txt")
+            ]
         );
         fs::remove_file(path("a/x.yml")).unwrap();
+        fs::remove_file(path("a/y.json")).unwrap();
         assert!(matches!(
             files(&[path("a")]),
             Err(ReadError::NoManifests(_))

@@ -54,7 +54,8 @@ pub fn rows<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<Row<'a>>
 pub type Conditions = BTreeMap<PathBuf, Vec<String>>;
 
 /// How many cases passed, failed and were skipped.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Tally {
     /// Passed on at least one host and failed on none.
     pub passed: usize,

@@ -72,6 +72,12 @@ pub fn retain_named(scenarios: &mut Vec<Scenario>, text: &str) {
     scenarios.retain(|scenario| !scenario.cases.is_empty());
 }
 
+/// STUB
+#[must_use]
+pub fn schema() -> Value {
+    Value::Null
+}
+
 fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), LoadError> {
     if folder.join(CASES).is_file() {
         found.push(folder.to_owned());

@@ -1,11 +1,12 @@
 //! What the filters did and decided.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Header, Place};
 
 /// What became of a request in a filter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FilterFacts {
     /// `route-match`, `rate-limit` or `canary`.
@@ -21,7 +22,7 @@ pub struct FilterFacts {
 }
 
 /// A filter of an HTTPRoute or GRPCRoute.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RouteFilter {
     /// Its `type`.
@@ -31,7 +32,7 @@ pub struct RouteFilter {
 }
 
 /// A header before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
     /// Name of the header.
@@ -43,7 +44,7 @@ pub struct Change {
 }
 
 /// A limit that is counted in Envoy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LimitFacts {
     /// Name of the policy.
@@ -69,7 +70,7 @@ pub struct LimitFacts {
 }
 
 /// A question to the rate limit service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceCall {
     /// The cluster that is called.
@@ -81,7 +82,7 @@ pub struct ServiceCall {
 }
 
 /// A counter of the rate limit service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
     /// Pairs of key and value.
@@ -91,7 +92,7 @@ pub struct Descriptor {
 }
 
 /// The canary that decides on the backend.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CanaryFacts {
     /// Its name.
@@ -112,7 +113,7 @@ pub struct CanaryFacts {
 }
 
 /// What decided on the backend, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DecidedBy {
     /// One of the overrides.
@@ -126,7 +127,7 @@ pub enum DecidedBy {
 }
 
 /// The backends of the rule.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BackendFacts {
     /// `<namespace>/<name>:<port>`; absent: the request reaches none.
@@ -138,7 +139,7 @@ pub struct BackendFacts {
 }
 
 /// A backend and its share.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Share {
     /// `<namespace>/<name>:<port>`.
@@ -150,7 +151,7 @@ pub struct Share {
 }
 
 /// What was refused of a manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConditionFacts {
     /// Kind, namespace and name of the object.
@@ -164,7 +165,7 @@ pub struct ConditionFacts {
 }
 
 /// An answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AnswerFacts {
     /// HTTP status; absent if the connection is refused or closed.

