@@ -7,29 +7,21 @@
 //! Gateway API manifests for Ingress objects.
 #![warn(missing_docs)]
 
-mod attach;
-mod backend;
-mod bundle;
-mod canary;
-mod convert;
-mod extension;
-mod ingress;
-mod kustomization;
-mod limits;
-mod manifest;
-mod native;
-mod problem;
+mod emit;
+mod load;
 mod report;
-mod target;
-mod validate;
+mod resolve;
 
-pub use bundle::{Backend, Bundle, GatewayBundle, ListenerInfo, SecretName, ServedRule, bundle};
-pub use ingress::{GatewayName, InvalidGatewayName, MigratedObject, Migration, migrate};
-pub use kustomization::{
+pub use emit::ingress::{GatewayName, InvalidGatewayName, MigratedObject, Migration, migrate};
+pub use emit::kustomization::{
     CodeSource, Difference, Kustomization, KustomizeOptions, MOST_BYTES, OutputError, ServiceName,
     UNDECIDED, WrittenObject, kustomize,
 };
-pub use manifest::{Document, Manifests, load, load_with};
-pub use native::{Mirror, NativeSettings, Retry, Timeouts};
-pub use problem::{LoadErrors, Position, Problem};
+pub use load::model::{Retry, Timeouts};
+pub use load::problem::{LoadErrors, Position, Problem};
+pub use load::{Document, Manifests, load, load_with};
 pub use report::{Condition, Entry, Report, Severity};
+pub use resolve::bundle::{
+    Backend, Bundle, GatewayBundle, ListenerInfo, SecretName, ServedRule, bundle,
+};
+pub use resolve::native::{Mirror, NativeSettings};

@@ -1,0 +1,319 @@
+//! HTTPRoutes and EnvoyExtensionPolicies, as YAML.
+
+use super::{CanaryIngress, GatewayName, Main, MigratedObject, Planned, Taken};
+use crate::emit::kustomization::yaml;
+use crate::load::{Document, ENVOY_GATEWAY, GATEWAY_API};
+use gateway_filter_sdk::route::spec::{BackendRefSpec, RuleSpec};
+use gateway_filter_sdk::split::spec::{CanaryFilterSpec, CanarySpec, RouteTargetSpec};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// The most rules, and the most hostnames, that an HTTPRoute has.
+const MOST: usize = 16;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest<S> {
+    api_version: String,
+    kind: &'static str,
+    metadata: Metadata,
+    spec: S,
+}
+
+#[derive(Serialize)]
+struct Metadata {
+    name: String,
+    namespace: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RouteSpec<'a> {
+    parent_refs: [&'a GatewayName; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hostnames: Vec<String>,
+    rules: Vec<RuleSpec>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExtensionSpec {
+    target_refs: Vec<TargetRef>,
+    wasm: [Wasm; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TargetRef {
+    group: &'static str,
+    kind: &'static str,
+    name: String,
+    section_name: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Wasm {
+    name: &'static str,
+    #[serde(rename = "rootID")]
+    root_id: &'static str,
+    code: Value,
+    config: CanaryFilterSpec,
+}
+
+/// A rule of an HTTPRoute that has a canary.
+struct Place {
+    route: String,
+    namespace: String,
+    rule: usize,
+    stable: BackendRefSpec,
+    taken: Taken,
+}
+
+/// All objects.
+pub(super) fn objects(
+    mains: &[Main],
+    canaries: &[CanaryIngress],
+    gateway: &GatewayName,
+) -> Vec<MigratedObject> {
+    let mut writer = Writer {
+        canaries,
+        gateway,
+        names: BTreeSet::new(),
+        objects: Vec::new(),
+        places: Vec::new(),
+    };
+    for main in mains {
+        writer.routes(main);
+    }
+    for (ingress, canary) in canaries.iter().enumerate() {
+        writer.extension(ingress, canary);
+    }
+    writer.objects
+}
+
+struct Writer<'a> {
+    canaries: &'a [CanaryIngress<'a>],
+    gateway: &'a GatewayName,
+    /// Namespaces and names of the HTTPRoutes.
+    names: BTreeSet<(String, String)>,
+    objects: Vec<MigratedObject>,
+    places: Vec<Place>,
+}
+
+impl Writer<'_> {
+    /// An HTTPRoute for all hosts with the same rules, and more where they are too many.
+    fn routes(&mut self, main: &Main) {
+        let mut groups: Vec<(Vec<Option<&str>>, Vec<&Planned>)> = Vec::new();
+        for rule in &main.rules {
+            let host = rule.location.host.as_deref();
+            if groups.iter().any(|(hosts, _)| hosts.contains(&host)) {
+                continue;
+            }
+            let of_host = main
+                .rules
+                .iter()
+                .filter(|one| one.location.host.as_deref() == host);
+            let rules: Vec<&Planned> = of_host.collect();
+            let alike = |(hosts, others): &&mut (Vec<Option<&str>>, Vec<&Planned>)| {
+                let both = rules.iter().zip(others.iter());
+                host.is_some()
+                    && hosts.len() < MOST
+                    && !hosts.contains(&None)
+                    && others.len() == rules.len()
+                    && both.into_iter().all(|(one, other)| one.is_like(other))
+            };
+            match groups.iter_mut().find(alike) {
+                Some((hosts, _)) => hosts.push(host),
+                None => groups.push((vec![host], rules)),
+            }
+        }
+        for (hosts, rules) in groups {
+            for rules in rules.chunks(MOST) {
+                self.route(main.document, &hosts, rules);
+            }
+        }
+    }
+
+    fn route(&mut self, ingress: &Document, hosts: &[Option<&str>], rules: &[&Planned]) {
+        let namespace = ingress.namespace().to_owned();
+        let name = self.free_name(&namespace, ingress.name());
+        let mut canaries = BTreeSet::new();
+        let mut specs = Vec::new();
+        for (rule, planned) in rules.iter().enumerate() {
+            specs.push(self.rule(rule, planned));
+            let Some(taken) = planned.canary.clone() else {
+                continue;
+            };
+            canaries.extend(
+                self.canaries
+                    .get(taken.ingress)
+                    .map(|one| one.document.name()),
+            );
+            self.places.push(Place {
+                route: name.clone(),
+                namespace: namespace.clone(),
+                rule,
+                stable: planned.location.backend.clone(),
+                taken,
+            });
+        }
+        let mut comment = format!("Ingress {}", ingress.full_name());
+        for canary in canaries {
+            comment += &format!(" and its canary {canary}");
+        }
+        let hosts = hosts.iter().copied().flatten();
+        let spec = RouteSpec {
+            parent_refs: [self.gateway],
+            hostnames: hosts.map(str::to_owned).collect(),
+            rules: specs,
+        };
+        let metadata = Metadata { name, namespace };
+        self.object(comment, GATEWAY_API, "v1", "HTTPRoute", metadata, spec);
+    }
+
+    fn rule(&self, index: usize, planned: &Planned) -> RuleSpec {
+        let canary = planned.canary.as_ref();
+        let settings = canary.and_then(|taken| self.canaries.get(taken.ingress));
+        let (stable, share) = settings.map(|canary| canary.settings.weights).unzip();
+        let weigh = |backend: &BackendRefSpec, weight| BackendRefSpec {
+            weight,
+            ..backend.clone()
+        };
+        let backends = [weigh(&planned.location.backend, stable)];
+        let canary_backend = canary.map(|taken| weigh(&taken.backend, share));
+        RuleSpec {
+            name: canary.map(|_| section(index)),
+            matches: vec![planned.location.path_match()],
+            backend_refs: backends.into_iter().chain(canary_backend).collect(),
+            ..RuleSpec::default()
+        }
+    }
+
+    /// The name, or with a number if it is taken.
+    fn free_name(&mut self, namespace: &str, name: &str) -> String {
+        let mut number = 1;
+        let mut free = name.to_owned();
+        while !self.names.insert((namespace.to_owned(), free.clone())) {
+            number += 1;
+            free = format!("{name}-{number}");
+        }
+        free
+    }
+
+    /// The policy of a canary Ingress, if it has a rule.
+    fn extension(&mut self, ingress: usize, canary: &CanaryIngress) {
+        let places = self
+            .places
+            .iter()
+            .filter(|place| place.taken.ingress == ingress);
+        let places: Vec<&Place> = places.collect();
+        if places.is_empty() {
+            return;
+        }
+        let target_ref = |place: &&Place| TargetRef {
+            group: GATEWAY_API,
+            kind: "HTTPRoute",
+            name: place.route.clone(),
+            section_name: section(place.rule),
+        };
+        let spec = ExtensionSpec {
+            target_refs: places.iter().map(target_ref).collect(),
+            wasm: [Wasm {
+                name: "canary",
+                root_id: "canary",
+                code: json!({"type": "Image", "image": {"url": "registry.example.com/canary"}}),
+                config: CanaryFilterSpec {
+                    canaries: canaries(canary, &places),
+                    ..CanaryFilterSpec::default()
+                },
+            }],
+        };
+        let comment = format!(
+            "Ingress {}: who goes to the canary; all others go by the weights of the rules.\n\
+             Put in the image of canary.wasm.",
+            canary.document.full_name()
+        );
+        let metadata = Metadata {
+            name: canary.document.name().to_owned(),
+            namespace: canary.document.namespace().to_owned(),
+        };
+        self.object(
+            comment,
+            ENVOY_GATEWAY,
+            "v1alpha1",
+            "EnvoyExtensionPolicy",
+            metadata,
+            spec,
+        );
+    }
+
+    fn object(
+        &mut self,
+        comment: String,
+        group: &str,
+        version: &str,
+        kind: &'static str,
+        metadata: Metadata,
+        spec: impl Serialize,
+    ) {
+        let manifest = Manifest {
+            api_version: format!("{group}/{version}"),
+            kind,
+            metadata,
+            spec,
+        };
+        let yaml = yaml(&manifest);
+        self.objects.push(MigratedObject { comment, yaml });
+    }
+}
+
+impl Planned {
+    /// The same but for the host.
+    fn is_like(&self, other: &Self) -> bool {
+        self.location.path_match() == other.location.path_match()
+            && self.location.backend == other.location.backend
+            && self.canary == other.canary
+    }
+}
+
+/// The name of a rule that has a canary.
+fn section(rule: usize) -> String {
+    format!("rule-{rule}")
+}
+
+/// The settings, once for each Service that the Ingress leads to.
+fn canaries(canary: &CanaryIngress, places: &[&Place]) -> Vec<CanarySpec> {
+    let service = |place: &Place| {
+        let backend = &place.taken.backend;
+        match backend.port.filter(|_| backend.name == place.stable.name) {
+            Some(port) => format!("{}:{port}", backend.name),
+            None => backend.name.clone(),
+        }
+    };
+    let services: BTreeSet<String> = places.iter().map(|place| service(place)).collect();
+    let several = services.len() > 1;
+    let target = |place: &&Place| RouteTargetSpec {
+        route: Some(format!("httproute/{}/{}", place.namespace, place.route)),
+        rule: u32::try_from(place.rule).ok(),
+    };
+    let spec = |name: String| {
+        let own = places
+            .iter()
+            .copied()
+            .filter(|place| service(place) == name);
+        let targets = own.map(|place| target(&place)).collect();
+        CanarySpec {
+            name: match several {
+                true => format!("{}-{}", canary.document.name(), name.replace(':', "-")),
+                false => canary.document.name().to_owned(),
+            },
+            targets: several.then_some(targets),
+            canary: Some(name),
+            overrides: canary.settings.overrides.clone(),
+            ..CanarySpec::default()
+        }
+    };
+    services.into_iter().map(spec).collect()
+}

@@ -1,0 +1,325 @@
+//! Manifests to the configurations of the filters, per Gateway.
+
+mod route;
+
+use crate::load::model::{GatewaySpec, Object, Route, SecretRef};
+use crate::load::policy::ClientSettings;
+use crate::load::{Document, Manifests, ObjectKind, policy};
+use crate::report::{Report, Severity};
+use crate::resolve::attach::{self, Attachment, Listener, Protocol};
+use crate::resolve::canary::{Canaries, GatewayCanaries, Served};
+use crate::resolve::convert::{Converted, convert};
+use crate::resolve::limits::{GatewayLimits, Limits};
+use crate::resolve::native::NativeSettings;
+use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
+use gateway_filter_sdk::route::spec::{ListenerSpec, RouteKind, RouteMatchSpec, RuleSpec};
+use gateway_filter_sdk::split::spec::CanaryFilterSpec;
+use std::collections::{BTreeMap, HashMap};
+
+/// What the manifests come to.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// In the order of the files.
+    pub gateways: Vec<GatewayBundle>,
+    /// What was refused or ignored, by file and line.
+    pub report: Report,
+}
+
+/// One Gateway: a configuration for each filter, and what has to be around it.
+#[derive(Debug, Clone)]
+pub struct GatewayBundle {
+    /// Namespace of the Gateway.
+    pub namespace: String,
+    /// Name of the Gateway.
+    pub name: String,
+    /// The configuration of the route-match filter.
+    pub route_match: RouteMatchSpec,
+    /// The configuration of the rate-limit filter; absent if no policy limits anything.
+    pub rate_limit: Option<RateLimitFilterSpec>,
+    /// The configuration of the canary filter; absent if it has nothing to decide.
+    pub canary: Option<CanaryFilterSpec>,
+    /// The listeners that carry HTTP, in order of precedence.
+    pub listeners: Vec<ListenerInfo>,
+    /// The backends that its routes reach, by name, each once.
+    pub backends: Vec<Backend>,
+    /// Every rule of the attached routes.
+    pub rules: Vec<ServedRule>,
+}
+
+/// A listener that carries HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerInfo {
+    /// `<namespace>/<Gateway>/<listener>`, or of a ListenerSet
+    /// `<namespace>/<Gateway>/<set's namespace>/<set>/<listener>`: how the names of Envoy
+    /// Gateway's virtual hosts start.
+    pub name: String,
+    /// Its name within the Gateway or ListenerSet.
+    pub section: String,
+    /// Its port.
+    pub port: u16,
+    /// `HTTP` or `HTTPS`.
+    pub protocol: String,
+    /// Its hostname; absent is every host.
+    pub hostname: Option<String>,
+    /// It terminates TLS.
+    pub tls: bool,
+    /// Where its certificates are.
+    pub certificates: Vec<SecretName>,
+    /// Proxies in front that are trusted, as ClientTrafficPolicy
+    /// `clientIPDetection.xForwardedFor.numTrustedHops` counts them: "the client IP is taken from
+    /// the Nth address from the right end of the XFF header"; 0 is the peer itself.
+    pub trusted_hops: u32,
+    /// ClientTrafficPolicy `headers.earlyRequestHeaders.remove`: taken off before a route is matched.
+    pub removed_request_headers: Vec<String>,
+}
+
+/// A Secret of type `kubernetes.io/tls`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretName {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A port of a Service that routes lead to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Backend {
+    /// Namespace of the Service.
+    pub namespace: String,
+    /// Name of the Service.
+    pub service: String,
+    /// Port of the Service.
+    pub port: u16,
+    /// It is spoken to in cleartext HTTP/2: its `appProtocol` says so, or a GRPCRoute leads to it.
+    pub http2: bool,
+    /// `<namespace>/<service>:<port>`, as in the header that names the chosen backend.
+    pub id: String,
+}
+
+/// A rule of an attached route: where requests go once the filters have decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServedRule {
+    /// HTTPRoute or GRPCRoute.
+    pub kind: RouteKind,
+    /// Namespace of the route.
+    pub namespace: String,
+    /// Name of the route.
+    pub name: String,
+    /// Index of the rule.
+    pub rule: usize,
+    /// Name of the rule, if it has one.
+    pub rule_name: Option<String>,
+    /// `hostnames` of the route; empty is those of its listeners.
+    pub hostnames: Vec<String>,
+    /// Names of the listeners that the route is attached to.
+    pub listeners: Vec<String>,
+    /// The backends that its backendRefs lead to, each once.
+    pub backends: Vec<String>,
+    /// What is left to Envoy; of `sessionPersistence` only where the canary filter does not decide.
+    pub native: NativeSettings,
+}
+
+impl ServedRule {
+    /// As Envoy Gateway names it: `httproute/<namespace>/<name>/rule/<index>`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        let kind = match self.kind {
+            RouteKind::HTTPRoute => "httproute",
+            RouteKind::GRPCRoute => "grpcroute",
+        };
+        format!("{kind}/{}/{}/rule/{}", self.namespace, self.name, self.rule)
+    }
+}
+
+/// Attaches, resolves and converts. It always succeeds: what cannot be served is left out, or
+/// answered 500 where the Gateway API says so, and reported.
+#[must_use]
+pub fn bundle(manifests: &Manifests) -> Bundle {
+    let mut report = Report::default();
+    report_unused(manifests, &mut report);
+    attach::missing_gateways(manifests, &mut report);
+    let mut owners: Vec<&Document> = Vec::new();
+    let mut attached = Vec::new();
+    for gateway in &manifests.gateways {
+        let listeners = attach::listeners(manifests, gateway, &mut report);
+        let routes = attach::attach(manifests, gateway, &listeners, &mut report);
+        owners.push(&gateway.document);
+        owners.extend(listeners.iter().map(|listener| listener.owner));
+        attached.push((gateway, listeners, routes));
+    }
+    attach::missing_parents(manifests, &owners, &mut report);
+    // A route is converted once, however many Gateways it is attached to: what is wrong with it is
+    // reported once.
+    let mut converted = HashMap::new();
+    for route in attached
+        .iter()
+        .flat_map(|(_, _, routes)| routes)
+        .map(|one| one.route)
+    {
+        let key = std::ptr::from_ref(route);
+        converted
+            .entry(key)
+            .or_insert_with(|| convert(manifests, route, &mut report));
+    }
+    let mut limits = Limits::attach(manifests, &mut report);
+    let mut canaries = Canaries::check(manifests, &mut report);
+    let gateways = attached
+        .iter()
+        .map(|(gateway, listeners, routes)| {
+            let policies = (&mut limits, &mut canaries);
+            gateway_bundle(gateway, listeners, routes, &converted, policies)
+        })
+        .collect();
+    limits.finish(&mut report);
+    canaries.finish(&mut report);
+    report
+        .entries
+        .sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    Bundle { gateways, report }
+}
+
+fn report_unused(manifests: &Manifests, report: &mut Report) {
+    for document in manifests.documents() {
+        match document.object_kind() {
+            ObjectKind::SecurityPolicy => {
+                let message = "left to Envoy".to_owned();
+                report.ignore(document, "", Severity::Native, message);
+            }
+            ObjectKind::Kept => {
+                let message = "of a kind that is only passed on".to_owned();
+                report.ignore(document, "", Severity::Note, message);
+            }
+            ObjectKind::Ingress => {
+                let message = "not served here: `gwf migrate` writes HTTPRoutes for it".to_owned();
+                report.ignore(document, "", Severity::Note, message);
+            }
+            ObjectKind::BackendTrafficPolicy
+            | ObjectKind::ClientTrafficPolicy
+            | ObjectKind::EnvoyExtensionPolicy => {
+                if let Some(message) = policy::left_to_envoy(document) {
+                    report.ignore(document, "spec", Severity::Native, message);
+                }
+            }
+            ObjectKind::Unknown => {
+                let group = document.group();
+                let message = format!("ignored: the kind {group}/{} is not known", document.kind());
+                report.ignore(document, "", Severity::Warning, message);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn gateway_bundle(
+    gateway: &Object<GatewaySpec>,
+    listeners: &[Listener],
+    routes: &[Attachment],
+    converted: &HashMap<*const Object<Route>, Converted>,
+    (limits, canaries): (&mut Limits, &mut Canaries),
+) -> GatewayBundle {
+    let routes: Vec<(&Attachment, &Converted)> = routes
+        .iter()
+        .filter_map(|one| Some((one, converted.get(&std::ptr::from_ref(one.route))?)))
+        .collect();
+    let rules: Vec<(&Attachment, &[RuleSpec])> = routes
+        .iter()
+        .map(|(attachment, converted)| (*attachment, converted.spec.rules.as_slice()))
+        .collect();
+    let GatewayLimits { filter, refused } = limits.of_gateway(gateway, listeners, &rules);
+    let served = Served {
+        gateway: &gateway.document,
+        listeners,
+        routes: &routes,
+        refused: &refused,
+    };
+    let GatewayCanaries {
+        filter: canary,
+        decided,
+    } = canaries.of_gateway(limits, &served);
+    let mut specs = Vec::new();
+    let mut served_rules = Vec::new();
+    for (index, (attachment, converted)) in routes.iter().enumerate() {
+        let refused = |listener| refused.get(&(index, listener)).cloned().unwrap_or_default();
+        let decided = |rule| decided.contains(&(index, rule));
+        specs.extend(route::specs(
+            attachment, listeners, converted, refused, decided,
+        ));
+        served_rules.extend(route::served(attachment, listeners, converted, decided));
+    }
+    let listeners: Vec<ListenerInfo> = listeners
+        .iter()
+        .filter_map(|listener| serving(listener, &limits.client_of(&gateway.document, listener)))
+        .collect();
+    let listener_specs = listeners.iter().map(listener_spec).collect();
+    GatewayBundle {
+        namespace: gateway.document.namespace().to_owned(),
+        name: gateway.document.name().to_owned(),
+        route_match: RouteMatchSpec {
+            listeners: listener_specs,
+            routes: specs,
+        },
+        rate_limit: filter,
+        canary,
+        listeners,
+        backends: backends(&routes),
+        rules: served_rules,
+    }
+}
+
+/// The backends of all routes, by name.
+fn backends(routes: &[(&Attachment, &Converted)]) -> Vec<Backend> {
+    let mut backends: BTreeMap<String, Backend> = BTreeMap::new();
+    for resolved in routes
+        .iter()
+        .flat_map(|(_, converted)| converted.backends())
+    {
+        let id = resolved.id();
+        let backend = backends.entry(id).or_insert_with_key(|id| Backend {
+            namespace: resolved.namespace.clone(),
+            service: resolved.service.clone(),
+            port: resolved.port,
+            http2: false,
+            id: id.clone(),
+        });
+        backend.http2 |= resolved.http2;
+    }
+    backends.into_values().collect()
+}
+
+/// The listener, if it is served and carries HTTP.
+fn serving(listener: &Listener, client: &ClientSettings) -> Option<ListenerInfo> {
+    let served = listener.is_ready() && listener.protocol.carries_http();
+    served.then(|| ListenerInfo {
+        name: listener.name.clone(),
+        section: listener.spec.name.clone(),
+        port: listener.spec.port,
+        protocol: listener.spec.protocol.clone(),
+        hostname: listener.spec.hostname.clone(),
+        tls: listener.protocol == Protocol::Https,
+        certificates: certificates(listener),
+        trusted_hops: client.trusted_hops(),
+        removed_request_headers: client.removed_request_headers().to_vec(),
+    })
+}
+
+fn certificates(listener: &Listener) -> Vec<SecretName> {
+    let tls = listener.spec.tls.as_ref();
+    let references = tls.map(|tls| tls.certificate_refs.iter());
+    let own = listener.owner.namespace();
+    let references = references.into_iter().flatten();
+    let name = |reference: &SecretRef| SecretName {
+        namespace: reference.namespace.as_deref().unwrap_or(own).to_owned(),
+        name: reference.name.clone(),
+    };
+    references.map(name).collect()
+}
+
+fn listener_spec(listener: &ListenerInfo) -> ListenerSpec {
+    ListenerSpec {
+        name: listener.name.clone(),
+        port: listener.port,
+        protocol: Some(listener.protocol.clone()),
+        hostname: listener.hostname.clone(),
+    }
+}
