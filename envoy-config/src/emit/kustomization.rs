@@ -22,8 +22,7 @@ pub use object::WrittenObject;
 pub(crate) use write::yaml;
 pub use write::{Difference, OutputError};
 
-use crate::load::model::find;
-use crate::load::{Document, ENVOY_GATEWAY, GATEWAY_API, Manifests, ObjectKind};
+use crate::load::{Document, ENVOY_GATEWAY, GATEWAY_API, Manifests, ObjectKind, find};
 use crate::report::{Condition, Report, Severity};
 use crate::resolve::bundle::{Bundle, GatewayBundle};
 use crate::resolve::target;

@@ -1,8 +1,8 @@
 //! One object of a manifest file.
 
-use super::kinds::{self, ObjectKind};
+use super::kind::{self, ObjectKind};
+use super::problem::{Position, Problem, Source};
 use super::yaml::YamlDocument;
-use crate::load::problem::{Position, Problem, Source};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -150,7 +150,7 @@ impl Document {
     }
 
     pub(crate) fn object_kind(&self) -> ObjectKind {
-        kinds::classify(&self.group, &self.kind)
+        kind::classify(&self.group, &self.kind)
     }
 
     pub(crate) fn problem(&self, path: &str, message: String) -> Box<Problem> {

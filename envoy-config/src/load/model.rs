@@ -2,45 +2,12 @@
 //! same in Gateway and ListenerSet, and HTTPRoute and GRPCRoute differ in their matches alone.
 //! Objects get here only after the check against the full types.
 
-use super::GATEWAY_API;
-use super::document::Document;
-use super::typed;
-use crate::load::problem::Problem;
+use super::kind::GATEWAY_API;
 use gateway_filter_sdk::route::spec::{MatchSpec, RouteKind};
 use gateway_filter_sdk::split::spec::SessionPersistenceSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::Arc;
-
-/// A part of a document, read.
-#[derive(Debug, Clone)]
-pub(crate) struct Object<T> {
-    pub(crate) document: Arc<Document>,
-    pub(crate) value: T,
-}
-
-impl<T: DeserializeOwned> Object<T> {
-    /// Reads the member `field` of the document; the empty field is all of it.
-    pub(super) fn read(document: &Arc<Document>, field: &str) -> Result<Self, Box<Problem>> {
-        Ok(Self {
-            document: Arc::clone(document),
-            value: typed::read(document, field)?,
-        })
-    }
-}
-
-impl<T> Object<T> {
-    pub(crate) fn is(&self, namespace: &str, name: &str) -> bool {
-        self.document.namespace() == namespace && self.document.name() == name
-    }
-}
-
-/// Finds the object of that name.
-pub(crate) fn find<'a, T>(objects: &'a [Object<T>], ns: &str, name: &str) -> Option<&'a Object<T>> {
-    objects.iter().find(|object| object.is(ns, name))
-}
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]

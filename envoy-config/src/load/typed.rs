@@ -1,7 +1,7 @@
 //! The check that an API server does first: does the object have the shape of its type?
 
-use super::Document;
-use crate::load::problem::Problem;
+use super::document::Document;
+use super::problem::Problem;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! YAML text to JSON values that remember where each key and list item stood.
 
-use crate::load::problem::{Position, Problem, Source};
+use super::problem::{Position, Problem, Source};
 use saphyr::{LoadableYamlNode, MarkedYaml, Marker, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
 use std::collections::HashMap;

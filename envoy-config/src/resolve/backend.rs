@@ -1,7 +1,7 @@
 //! Whether a backendRef leads to a backend that the route may use.
 
-use crate::load::model::{BackendRef, Object, Route};
-use crate::load::{GATEWAY_API, Manifests};
+use crate::load::model::{BackendRef, Route};
+use crate::load::{GATEWAY_API, Manifests, Object};
 use gateway_filter_sdk::route::spec::RouteKind;
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 

@@ -2,9 +2,9 @@
 
 mod route;
 
-use crate::load::model::{GatewaySpec, Object, Route, SecretRef};
+use crate::load::model::{GatewaySpec, Route, SecretRef};
 use crate::load::policy::ClientSettings;
-use crate::load::{Document, Manifests, ObjectKind, policy};
+use crate::load::{Document, Manifests, Object, ObjectKind, policy};
 use crate::report::{Report, Severity};
 use crate::resolve::attach::{self, Attachment, Listener, Protocol};
 use crate::resolve::canary::{Canaries, GatewayCanaries, Served};

@@ -11,9 +11,9 @@ mod hash;
 mod name;
 mod session;
 
-use crate::load::model::{Object, Route};
+use crate::load::model::Route;
 use crate::load::policy::Extensions;
-use crate::load::{Document, Manifests};
+use crate::load::{Document, Manifests, Object};
 use crate::report::{Report, Severity};
 use crate::resolve::attach::{Attachment, Listener};
 use crate::resolve::convert::Converted;

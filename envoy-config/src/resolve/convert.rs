@@ -1,8 +1,8 @@
 //! A route to the rules that the route-match filter reads.
 
-use crate::load::Manifests;
-use crate::load::model::{BackendRef, Object, Route, Rule};
+use crate::load::model::{BackendRef, Route, Rule};
 use crate::load::route_filter::RouteMatchFilter;
+use crate::load::{Manifests, Object};
 use crate::report::{Condition, Report};
 use crate::resolve::backend::{self, Resolved};
 use crate::resolve::extension;

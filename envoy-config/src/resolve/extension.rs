@@ -2,11 +2,11 @@
 //!
 //! After `processExtensionRefHTTPFilter` in Envoy Gateway 1.9 (`internal/gatewayapi/filters.go`).
 
-use crate::load::model::{Object, Route};
+use crate::load::model::Route;
 use crate::load::route_filter::{
     DirectResponse, HostnameModifier, HostnameModifierType, ResponseBodyType, UrlRewrite,
 };
-use crate::load::{ENVOY_GATEWAY, Manifests};
+use crate::load::{ENVOY_GATEWAY, Manifests, Object};
 use crate::resolve::convert::{Refusal, RuleFilters};
 use gateway_filter_sdk::route::spec::{
     DirectResponseSpec, FilterKind, FilterSpec, PathModifierKind, PathModifierSpec,

@@ -8,9 +8,9 @@ mod emit;
 mod merge;
 mod validate;
 
-use crate::load::model::{GatewaySpec, Object};
+use crate::load::model::GatewaySpec;
 use crate::load::policy::{ClientSettings, Extensions, Policy, TrafficSettings};
-use crate::load::{Document, Manifests};
+use crate::load::{Document, Manifests, Object};
 use crate::report::{Condition, Report, Severity};
 use crate::resolve::attach::{Attachment, Listener};
 use crate::resolve::target::{self, Attached, Scope};

@@ -1,8 +1,8 @@
 //! Which policy is attached to what: references, selectors, and the older of two.
 
-use crate::load::model::{Object, Route, find};
+use crate::load::model::Route;
 use crate::load::policy::{Policy, TargetNamespaceFrom, TargetSelector};
-use crate::load::{Document, ENVOY_GATEWAY, GATEWAY_API, Manifests};
+use crate::load::{Document, ENVOY_GATEWAY, GATEWAY_API, Manifests, Object, find};
 use crate::report::{Condition, Report};
 use crate::resolve::attach::{self, Listener};
 use crate::resolve::backend;

@@ -1,8 +1,6 @@
 //! The hosts and paths of an Ingress, and where they lead.
 
-use crate::load::Manifests;
-use crate::load::model::Object;
-use crate::load::validate;
+use crate::load::{Manifests, Object, validate};
 use crate::report::{Report, Severity};
 use gateway_filter_sdk::route::spec::{BackendRefSpec, MatchKind, MatchSpec, ValueMatchSpec};
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressBackend, IngressSpec};

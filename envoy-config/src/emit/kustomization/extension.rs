@@ -98,7 +98,7 @@ fn size(object: &WrittenObject) -> usize {
 }
 
 fn too_large(writer: &mut Writer, gateway: &GatewayBundle, part: &WrittenObject, listener: &str) {
-    let found = crate::load::model::find(
+    let found = crate::load::find(
         &writer.manifests.gateways,
         &gateway.namespace,
         &gateway.name,

@@ -7,8 +7,8 @@ use super::decided::Decided;
 use super::dispatch::{Dispatched, Group, RuleNames};
 use super::object::{WrittenObject, members};
 use super::{OWNED_HEADERS, envoy_gateway, prefix, retry};
-use crate::load::model::{Object, Route};
-use crate::load::{Document, GATEWAY_API, Manifests};
+use crate::load::model::Route;
+use crate::load::{Document, GATEWAY_API, Manifests, Object};
 use crate::report::{Report, Severity};
 use crate::resolve::bundle::{GatewayBundle, ServedRule};
 use crate::resolve::target::{self, Attached, Scope};
@@ -167,7 +167,7 @@ impl<'a> Policies<'a> {
     }
 
     fn has_client_policy(&self, namespace: &str, name: &str) -> bool {
-        let gateway = crate::load::model::find(&self.manifests.gateways, namespace, name);
+        let gateway = crate::load::find(&self.manifests.gateways, namespace, name);
         gateway.is_some_and(|gateway| {
             let scope = Scope::of_object(&gateway.document);
             self.client.contains_key(&scope)

@@ -1,9 +1,10 @@
 //! What an EnvoyExtensionPolicy has this project's filters do.
 
-use super::Policy;
-use crate::load::model::Object;
+use super::target::Policy;
+use crate::load::document::Document;
+use crate::load::object::Object;
 use crate::load::problem::Problem;
-use crate::load::{Document, typed};
+use crate::load::typed;
 use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
 use gateway_filter_sdk::split::spec::CanaryFilterSpec;
 use serde::Deserialize;

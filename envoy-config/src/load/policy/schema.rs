@@ -5,7 +5,7 @@
     reason = "objects are read into these for their shape alone"
 )]
 
-use super::LoadBalancer;
+use super::load_balancer::LoadBalancer;
 use gateway_filter_sdk::limit::spec::{
     CostFrom, LimitType, SourceSelectorType, Unit, ValueSelectorType, XRateLimitHeaders,
 };

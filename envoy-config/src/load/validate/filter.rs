@@ -1,6 +1,8 @@
 //! The filters of rules and backendRefs.
 
-use super::{Checker, Field, route, syntax};
+use super::backend_ref::backend_ref;
+use super::checker::{Checker, Field};
+use super::syntax;
 
 /// `type` and the member that belongs to it.
 const MEMBERS: [(&str, &str); 8] = [
@@ -114,7 +116,7 @@ fn one(checker: &mut Checker, filter: &Field) {
         .get("requestMirror")
         .and_then(|mirror| mirror.get("backendRef"))
     {
-        route::backend_ref(checker, &backend);
+        backend_ref(checker, &backend);
     }
     if let Some(age) = filter.get("cors").and_then(|cors| cors.get("maxAge")) {
         checker.range(Some(age), 1, i64::from(i32::MAX));

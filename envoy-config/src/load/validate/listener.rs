@@ -1,6 +1,7 @@
 //! Listeners of Gateways and ListenerSets.
 
-use super::{Checker, Field, syntax};
+use super::checker::{Checker, Field};
+use super::syntax;
 
 const OPERATORS: [&str; 4] = ["In", "NotIn", "Exists", "DoesNotExist"];
 

@@ -1,7 +1,8 @@
 //! Envoy Gateway's policies: targets, and the bounds of rate limits.
 
-use super::{Checker, Field, route, syntax};
-use crate::load::GATEWAY_API;
+use super::checker::{Checker, Field};
+use super::{route, syntax};
+use crate::load::kind::GATEWAY_API;
 
 const LISTENERS: [&str; 2] = ["Gateway", "ListenerSet"];
 const ROUTES: [&str; 5] = ["HTTPRoute", "GRPCRoute", "UDPRoute", "TCPRoute", "TLSRoute"];

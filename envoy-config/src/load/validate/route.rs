@@ -1,6 +1,8 @@
 //! HTTPRoutes and GRPCRoutes.
 
-use super::{Checker, Field, filter, syntax};
+use super::backend_ref::backend_ref;
+use super::checker::{Checker, Field};
+use super::{filter, syntax};
 use gateway_api::Duration;
 use gateway_filter_sdk::route::spec::RouteKind;
 use std::str::FromStr;
@@ -86,17 +88,6 @@ fn named_matches(checker: &mut Checker, one: &Field, list: &str, longest: usize)
     for item in items {
         checker.syntax(item.get("name"), syntax::token);
         checker.syntax(item.get("value"), syntax::length(1, longest));
-    }
-}
-
-/// What holds of every reference to a backend, of mirrors too. "Port is required when the referent
-/// is a Kubernetes Service."
-pub(super) fn backend_ref(checker: &mut Checker, backend: &Field) {
-    checker.syntax(backend.get("name"), syntax::length(1, 253));
-    checker.port(backend.get("port"));
-    let kind = backend.get("kind").map_or("Service", |kind| kind.text());
-    if backend.text_of("group").is_empty() && kind == "Service" && backend.get("port").is_none() {
-        checker.refuse(backend, "a reference to a Service needs a port");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Envoy Gateway's HTTPRouteFilter.
 
-use super::{Checker, Field, filter, syntax};
+use super::checker::{Checker, Field};
+use super::{filter, syntax};
 
 pub(super) fn route_filter(checker: &mut Checker, spec: &Field) {
     checker.size(spec.get("matches"), 0, 8);

@@ -1,9 +1,8 @@
 //! The listeners of a Gateway: its own and those of its ListenerSets.
 
 use super::{conflict, namespaces};
-use crate::load::GATEWAY_API;
-use crate::load::model::{self, FromNamespaces, GatewaySpec, ListenerSetSpec, Object};
-use crate::load::{Document, Manifests};
+use crate::load::model::{self, FromNamespaces, GatewaySpec, ListenerSetSpec};
+use crate::load::{Document, GATEWAY_API, Manifests, Object};
 use crate::report::{Condition, Report};
 
 /// What a listener speaks, as far as routes are concerned.

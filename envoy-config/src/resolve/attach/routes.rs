@@ -3,8 +3,8 @@
 
 use super::hostname;
 use super::listeners::Listener;
-use crate::load::model::{GatewaySpec, Object, ParentRef, Route, find};
-use crate::load::{Document, Manifests};
+use crate::load::model::{GatewaySpec, ParentRef, Route};
+use crate::load::{Document, Manifests, Object, find};
 use crate::report::{Condition, Report, Severity};
 use gateway_filter_sdk::route::spec::RouteKind;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! Canaries of EnvoyExtensionPolicies: which one is for a rule, and which of its backends it is.
 
 use super::{Rule, backend};
-use crate::load::model::Object;
+use crate::load::Object;
 use crate::load::policy::{CanaryExtension, Extensions, Policy};
 use crate::report::{Condition, Report};
 use gateway_filter_sdk::host::mock::MockHost;

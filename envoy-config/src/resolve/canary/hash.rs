@@ -2,7 +2,7 @@
 //! backendRefs of a rule, as Envoy's weighted clusters do with `use_hash_policy` (Envoy Gateway 1.9,
 //! `internal/xds/translator/route.go`). Which pod of a Service serves is left to Envoy.
 
-use crate::load::model::Object;
+use crate::load::Object;
 use crate::load::policy::{
     ConsistentHash, HashCookie, HashType, LoadBalancer, LoadBalancerType, Policy, TrafficSettings,
 };

@@ -1,107 +1,16 @@
-//! Which kinds are known, and how objects of each are checked.
+//! How objects of each kind are checked.
 
 use super::document::Document;
+use super::kind::ObjectKind;
 use super::policy::schema::{BackendTrafficPolicy, ClientTrafficPolicy, EnvoyExtensionPolicy};
+use super::problem::Problem;
 use super::route_filter::HTTPRouteFilter;
-use super::typed;
-use crate::load::problem::Problem;
-use crate::load::validate;
+use super::{typed, validate};
 use gateway_api::experimental::referencegrants;
 use gateway_api::experimental::{gatewayclasses, gateways, grpcroutes, httproutes, listenersets};
 use gateway_filter_sdk::route::spec::RouteKind;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
 use k8s_openapi::api::networking::v1::Ingress;
-
-/// What an object is to this crate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ObjectKind {
-    GatewayClass,
-    Gateway,
-    ListenerSet,
-    Route(RouteKind),
-    ReferenceGrant,
-    HTTPRouteFilter,
-    BackendTrafficPolicy,
-    ClientTrafficPolicy,
-    EnvoyExtensionPolicy,
-    /// Not checked but for its targets.
-    SecurityPolicy,
-    Ingress,
-    Service,
-    ConfigMap,
-    Namespace,
-    /// A kind that belongs to Kubernetes, the Gateway API or Envoy Gateway, and is not used.
-    Kept,
-    /// A kind that is not known at all.
-    Unknown,
-}
-
-/// API group of the Gateway API.
-pub(crate) const GATEWAY_API: &str = "gateway.networking.k8s.io";
-/// API group of Envoy Gateway's own kinds.
-pub(crate) const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
-
-/// Kinds that are kept as they are written.
-const KEPT: &[(&str, &[&str])] = &[
-    (
-        "",
-        &[
-            "Secret",
-            "ServiceAccount",
-            "Pod",
-            "Endpoints",
-            "PersistentVolumeClaim",
-        ],
-    ),
-    (
-        "apps",
-        &["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"],
-    ),
-    ("autoscaling", &["HorizontalPodAutoscaler"]),
-    ("batch", &["Job", "CronJob"]),
-    ("discovery.k8s.io", &["EndpointSlice"]),
-    ("networking.k8s.io", &["IngressClass", "NetworkPolicy"]),
-    ("policy", &["PodDisruptionBudget"]),
-    (
-        "rbac.authorization.k8s.io",
-        &["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"],
-    ),
-    (
-        GATEWAY_API,
-        &["TCPRoute", "TLSRoute", "UDPRoute", "BackendTLSPolicy"],
-    ),
-    (
-        ENVOY_GATEWAY,
-        &["Backend", "EnvoyPatchPolicy", "EnvoyProxy"],
-    ),
-];
-
-pub(super) fn classify(group: &str, kind: &str) -> ObjectKind {
-    match (group, kind) {
-        (GATEWAY_API, "GatewayClass") => ObjectKind::GatewayClass,
-        (GATEWAY_API, "Gateway") => ObjectKind::Gateway,
-        (GATEWAY_API, "ListenerSet") => ObjectKind::ListenerSet,
-        (GATEWAY_API, "HTTPRoute") => ObjectKind::Route(RouteKind::HTTPRoute),
-        (GATEWAY_API, "GRPCRoute") => ObjectKind::Route(RouteKind::GRPCRoute),
-        (GATEWAY_API, "ReferenceGrant") => ObjectKind::ReferenceGrant,
-        (ENVOY_GATEWAY, "HTTPRouteFilter") => ObjectKind::HTTPRouteFilter,
-        (ENVOY_GATEWAY, "BackendTrafficPolicy") => ObjectKind::BackendTrafficPolicy,
-        (ENVOY_GATEWAY, "ClientTrafficPolicy") => ObjectKind::ClientTrafficPolicy,
-        (ENVOY_GATEWAY, "EnvoyExtensionPolicy") => ObjectKind::EnvoyExtensionPolicy,
-        (ENVOY_GATEWAY, "SecurityPolicy") => ObjectKind::SecurityPolicy,
-        ("networking.k8s.io", "Ingress") => ObjectKind::Ingress,
-        ("", "Service") => ObjectKind::Service,
-        ("", "ConfigMap") => ObjectKind::ConfigMap,
-        ("", "Namespace") => ObjectKind::Namespace,
-        _ if KEPT
-            .iter()
-            .any(|(known, kinds)| *known == group && kinds.contains(&kind)) =>
-        {
-            ObjectKind::Kept
-        }
-        _ => ObjectKind::Unknown,
-    }
-}
 
 /// What an API server would say against the object: version, shape, then values.
 pub(super) fn check(document: &Document) -> Vec<Problem> {
