@@ -21,7 +21,6 @@ pub use load::model::{Retry, Timeouts};
 pub use load::problem::{LoadErrors, Position, Problem};
 pub use load::{Document, Manifests, load, load_with};
 pub use report::{Condition, Entry, Report, Severity};
-pub use resolve::bundle::{
-    Backend, Bundle, GatewayBundle, ListenerInfo, SecretName, ServedRule, bundle,
-};
+pub use resolve::bundle::bundle;
+pub use resolve::model::{Backend, Bundle, GatewayBundle, ListenerInfo, SecretName, ServedRule};
 pub use resolve::native::{Mirror, NativeSettings};

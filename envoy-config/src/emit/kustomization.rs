@@ -24,7 +24,7 @@ pub use write::{Difference, OutputError};
 
 use crate::load::{Document, ENVOY_GATEWAY, GATEWAY_API, Manifests, ObjectKind, find};
 use crate::report::{Condition, Report, Severity};
-use crate::resolve::bundle::{Bundle, GatewayBundle};
+use crate::resolve::model::{Bundle, GatewayBundle};
 use crate::resolve::target;
 use decided::Decided;
 use gateway_filter_sdk::router::{BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER};

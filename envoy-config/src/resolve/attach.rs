@@ -2,10 +2,12 @@
 
 mod conflict;
 mod hostname;
+mod listener;
 mod listeners;
 mod namespaces;
 mod routes;
 
-pub(crate) use listeners::{Listener, Protocol, listeners, missing_gateways};
+pub(crate) use listener::{AttachedListener, Protocol};
+pub(crate) use listeners::{listeners, missing_gateways};
 pub(crate) use namespaces::selects;
 pub(crate) use routes::{Attachment, attach, missing_parents};

@@ -9,29 +9,24 @@ mod backend;
 mod extension;
 mod hash;
 mod name;
+mod rule;
 mod session;
 
-use crate::load::model::Route;
 use crate::load::policy::Extensions;
-use crate::load::{Document, Manifests, Object};
+use crate::load::{Document, Manifests};
 use crate::report::{Report, Severity};
-use crate::resolve::attach::{Attachment, Listener};
+use crate::resolve::attach::{AttachedListener, Attachment};
 use crate::resolve::convert::Converted;
 use crate::resolve::limits::Limits;
 use crate::resolve::target::Scope;
-use gateway_filter_sdk::route::spec::{FilterKind, RuleSpec};
 use gateway_filter_sdk::router::BACKEND_HEADER;
-use gateway_filter_sdk::split::spec::{
-    BackendSpec, CanaryFilterSpec, CanarySpec, RouteTargetSpec, StickySpec,
-};
+use gateway_filter_sdk::split::spec::{BackendSpec, CanaryFilterSpec, CanarySpec, StickySpec};
 use gateway_filter_sdk::target::RouteFrom;
 use name::{Choices, Source};
+use rule::{AttachedRule, CanaryIndex};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use backend::hand_over;
-
-/// Index of an EnvoyExtensionPolicy and of a canary in it.
-type CanaryIndex = (usize, usize);
 
 /// The canaries of all policies.
 pub(crate) struct Canaries<'m> {
@@ -47,7 +42,7 @@ pub(crate) struct Canaries<'m> {
 /// A Gateway, as far as it is known.
 pub(crate) struct Served<'a> {
     pub(crate) gateway: &'a Document,
-    pub(crate) listeners: &'a [Listener<'a>],
+    pub(crate) listeners: &'a [AttachedListener<'a>],
     pub(crate) routes: &'a [(&'a Attachment<'a>, &'a Converted)],
     /// By index of the route and of the listener, the rules that are answered 500.
     pub(crate) refused: &'a BTreeMap<(usize, usize), BTreeSet<usize>>,
@@ -59,39 +54,6 @@ pub(crate) struct GatewayCanaries {
     pub(crate) filter: Option<CanaryFilterSpec>,
     /// By index of the route and of the rule, what it decides on.
     pub(crate) decided: BTreeSet<(usize, usize)>,
-}
-
-/// A rule of an attached route.
-#[derive(Clone, Copy)]
-struct Rule<'a> {
-    route: &'a Object<Route>,
-    index: usize,
-    spec: &'a RuleSpec,
-}
-
-impl Rule<'_> {
-    fn path(&self) -> String {
-        format!("spec.rules[{}]", self.index)
-    }
-
-    /// As Envoy Gateway names it: `httproute/<namespace>/<name>/rule/<index>`.
-    fn name(&self) -> String {
-        format!("{}/rule/{}", self.route.document.route_name(), self.index)
-    }
-
-    fn target(&self) -> RouteTargetSpec {
-        RouteTargetSpec {
-            route: Some(self.route.document.route_name()),
-            rule: u32::try_from(self.index).ok(),
-        }
-    }
-
-    /// No backend is asked.
-    fn answers_by_itself(&self) -> bool {
-        let answers = [FilterKind::DirectResponse, FilterKind::RequestRedirect];
-        let mut filters = self.spec.filters.iter();
-        filters.any(|filter| answers.contains(&filter.kind))
-    }
 }
 
 /// What the policies say of a rule on a listener.
@@ -134,7 +96,7 @@ impl<'m> Canaries<'m> {
         let mut decided = BTreeSet::new();
         for (route, (attachment, converted)) in served.routes.iter().enumerate() {
             for (index, spec) in converted.spec.rules.iter().enumerate() {
-                let rule = Rule {
+                let rule = AttachedRule {
                     route: attachment.route,
                     index,
                     spec,
@@ -162,7 +124,7 @@ impl<'m> Canaries<'m> {
         limits: &mut Limits,
         served: &Served,
         route: usize,
-        rule: Rule,
+        rule: AttachedRule,
     ) -> Option<Settings> {
         if rule.answers_by_itself() || backend::usable(rule.spec).next().is_none() {
             return None;
@@ -193,7 +155,7 @@ impl<'m> Canaries<'m> {
     }
 
     /// How a rule is split, but for name and targets; none if that is left to its weights.
-    fn choice(&mut self, settings: Settings, rule: Rule) -> Option<(Source, CanarySpec)> {
+    fn choice(&mut self, settings: Settings, rule: AttachedRule) -> Option<(Source, CanarySpec)> {
         let canary = settings
             .canary
             .and_then(|index| Some((index, self.canary(index, rule)?)));
@@ -231,7 +193,7 @@ impl<'m> Canaries<'m> {
     }
 
     /// The settings of a canary with its backend's name, if it is one of the rule's.
-    fn canary(&mut self, index: CanaryIndex, rule: Rule) -> Option<CanarySpec> {
+    fn canary(&mut self, index: CanaryIndex, rule: AttachedRule) -> Option<CanarySpec> {
         let (policy, canary) = index;
         let settings = &self
             .manifests
@@ -271,8 +233,8 @@ impl<'m> Canaries<'m> {
 fn on_listener(
     limits: &mut Limits,
     gateway: &Document,
-    listener: &Listener,
-    rule: Rule,
+    listener: &AttachedListener,
+    rule: AttachedRule,
 ) -> Settings {
     let of_rule = Scope::of_rule(&rule.route.document, rule.spec.name.as_deref());
     let of_listener = Scope::of_listener(gateway, listener);

@@ -1,14 +1,19 @@
 //! A route to the rules that the route-match filter reads.
 
+mod extension;
+mod filters;
+
+pub(crate) use extension::refusing;
+
 use crate::load::model::{BackendRef, Route, Rule};
 use crate::load::route_filter::RouteMatchFilter;
 use crate::load::{Manifests, Object};
 use crate::report::{Condition, Report};
 use crate::resolve::backend::{self, Resolved};
-use crate::resolve::extension;
 use crate::resolve::native::{Mirror, NativeSettings};
+use filters::{Refusal, RuleFilters, merge_rewrites};
 use gateway_filter_sdk::route::spec::{
-    BackendRefSpec, FilterKind, FilterSpec, MatchKind, MatchSpec, RouteKind, RuleSpec, RulesSpec,
+    BackendRefSpec, FilterSpec, MatchKind, MatchSpec, RouteKind, RuleSpec, RulesSpec,
     ValueMatchSpec,
 };
 use serde_json::Value;
@@ -36,45 +41,6 @@ impl Converted {
     pub(crate) fn backends(&self) -> impl Iterator<Item = &Resolved> {
         let rules = self.rules.iter();
         rules.flat_map(|rule| rule.backends.iter().chain(&rule.mirrors))
-    }
-}
-
-/// What the filters of a rule amount to.
-#[derive(Debug, Default)]
-pub(crate) struct RuleFilters {
-    pub(crate) filters: Vec<FilterSpec>,
-    /// Further conditions, ANDed with the matches of the rule.
-    pub(crate) matches: Vec<RouteMatchFilter>,
-    /// What is left to Envoy.
-    pub(crate) native: NativeSettings,
-    /// Where mirrors lead.
-    mirrors: Vec<Resolved>,
-}
-
-/// Why a filter cannot be: its rule must not be served without it.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    condition: Condition,
-    message: String,
-}
-
-impl Refusal {
-    /// "If a reference to a custom filter type cannot be resolved, the filter MUST NOT be skipped.
-    /// Instead, requests that would have been processed by that filter MUST receive a HTTP error
-    /// response." The reason is Envoy Gateway's.
-    pub(crate) fn unresolved(message: String) -> Self {
-        Self {
-            condition: Condition::resolved_refs("UnsupportedValue"),
-            message,
-        }
-    }
-
-    /// The filter asks for what is not offered.
-    pub(crate) fn unsupported(message: String) -> Self {
-        Self {
-            condition: Condition::accepted("UnsupportedValue"),
-            message,
-        }
     }
 }
 
@@ -319,32 +285,4 @@ fn and(
         .iter()
         .flat_map(|base| conditions.iter().map(move |one| pair(base, one)));
     pairs.collect()
-}
-
-/// A host rewritten by one filter and a path by another are one rewrite.
-fn merge_rewrites(filters: &mut Vec<FilterSpec>) -> Result<(), Refusal> {
-    let (rewrites, mut others): (Vec<_>, Vec<_>) = filters
-        .drain(..)
-        .partition(|filter| filter.kind == FilterKind::URLRewrite);
-    let merged = rewrites
-        .into_iter()
-        .try_fold(None, |merged: Option<FilterSpec>, filter| {
-            let Some(mut merged) = merged else {
-                return Ok(Some(filter));
-            };
-            if let (Some(one), Some(other)) = (&mut merged.url_rewrite, filter.url_rewrite) {
-                let twice = one.hostname.is_some() && other.hostname.is_some()
-                    || one.path.is_some() && other.path.is_some();
-                if twice {
-                    let message = "a rule rewrites the host or the path once only".to_owned();
-                    return Err(Refusal::unsupported(message));
-                }
-                one.hostname = one.hostname.take().or(other.hostname);
-                one.path = one.path.take().or(other.path);
-            }
-            Ok(Some(merged))
-        })?;
-    others.extend(merged);
-    *filters = others;
-    Ok(())
 }

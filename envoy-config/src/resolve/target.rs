@@ -1,10 +1,10 @@
 //! Which policy is attached to what: references, selectors, and the older of two.
 
-use crate::load::model::Route;
+use crate::load::model::{Listener, Route};
 use crate::load::policy::{Policy, TargetNamespaceFrom, TargetSelector};
 use crate::load::{Document, ENVOY_GATEWAY, GATEWAY_API, Manifests, Object, find};
 use crate::report::{Condition, Report};
-use crate::resolve::attach::{self, Listener};
+use crate::resolve::attach::{self, AttachedListener};
 use crate::resolve::backend;
 use std::collections::HashMap;
 use std::fmt;
@@ -71,7 +71,7 @@ impl Scope {
 
     /// What a listener is in, the most specific first. Envoy Gateway takes the policy of a Gateway's
     /// own listener for a sibling of ListenerSets, whatever its name.
-    pub(crate) fn of_listener(gateway: &Document, listener: &Listener) -> Vec<Self> {
+    pub(crate) fn of_listener(gateway: &Document, listener: &AttachedListener) -> Vec<Self> {
         let mut scopes = vec![
             Self::of(listener.owner, Some(&listener.spec.name)),
             Self::of(listener.owner, None),
@@ -179,9 +179,8 @@ fn sections<'a>(
     namespace: &str,
     name: &str,
 ) -> Option<(&'a Document, Vec<&'a str>)> {
-    let listeners = |listeners: &'a [crate::load::model::Listener]| {
-        listeners.iter().map(|one| one.name.as_str()).collect()
-    };
+    let listeners =
+        |listeners: &'a [Listener]| listeners.iter().map(|one| one.name.as_str()).collect();
     match kind {
         "Gateway" => {
             let found = find(&manifests.gateways, namespace, name)?;

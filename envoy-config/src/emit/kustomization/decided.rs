@@ -1,7 +1,7 @@
 //! Which routes the filters decide for: all that Gateways serve, or those of them that are chosen.
 
 use super::KustomizeOptions;
-use crate::resolve::bundle::{Bundle, ServedRule};
+use crate::resolve::model::{Bundle, ServedRule};
 use crate::resolve::target::Scope;
 use gateway_filter_sdk::route::spec::{RouteKind, RouteSpec};
 use std::collections::BTreeSet;

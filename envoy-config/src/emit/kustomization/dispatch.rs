@@ -12,7 +12,7 @@ use super::{envoy_gateway, folder, gateway_api, prefix};
 use crate::load::model::Timeouts;
 use crate::load::{GATEWAY_API, Manifests};
 use crate::resolve::backend;
-use crate::resolve::bundle::{Backend, GatewayBundle, ServedRule};
+use crate::resolve::model::{Backend, GatewayBundle, ServedRule};
 use gateway_filter_sdk::route::spec::RouteKind;
 use gateway_filter_sdk::router::{BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER};
 use serde_json::{Map, Value, json};

@@ -4,7 +4,7 @@ use super::dispatch::{Plan, backend_ref, parents};
 use super::extension;
 use super::object::WrittenObject;
 use super::{ServiceName, UNDECIDED, Writer, envoy_gateway, folder, gateway_api, prefix};
-use crate::resolve::bundle::{Backend, GatewayBundle};
+use crate::resolve::model::{Backend, GatewayBundle};
 use gateway_filter_sdk::router::BACKEND_HEADER;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,7 +6,7 @@ use super::policy::target_ref;
 use super::{Writer, entry, envoy_gateway, folder, prefix};
 use crate::load::{Document, ObjectKind};
 use crate::report::{Condition, Report, Severity};
-use crate::resolve::bundle::{GatewayBundle, ListenerInfo};
+use crate::resolve::model::{GatewayBundle, ListenerInfo};
 use crate::resolve::target::{self, Scope};
 use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
 use gateway_filter_sdk::route::spec::{RouteMatchSpec, RouteSpec};

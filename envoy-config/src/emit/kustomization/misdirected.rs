@@ -8,7 +8,7 @@
 use super::object::WrittenObject;
 use super::policy::target_ref;
 use super::{envoy_gateway, folder};
-use crate::resolve::bundle::{GatewayBundle, ListenerInfo};
+use crate::resolve::model::{GatewayBundle, ListenerInfo};
 use serde_json::{Value, json};
 
 /// "HTTP 421 Misdirected Request" (RFC 9110, 15.5.20).

@@ -10,7 +10,7 @@ use super::{OWNED_HEADERS, envoy_gateway, prefix, retry};
 use crate::load::model::Route;
 use crate::load::{Document, GATEWAY_API, Manifests, Object};
 use crate::report::{Report, Severity};
-use crate::resolve::bundle::{GatewayBundle, ServedRule};
+use crate::resolve::model::{GatewayBundle, ServedRule};
 use crate::resolve::target::{self, Attached, Scope};
 use gateway_filter_sdk::route::spec::RouteKind;
 use serde_json::{Map, Value, json};

@@ -8,7 +8,7 @@ use super::dispatch::{Group, file};
 use super::envoy_gateway;
 use super::object::{WrittenObject, members};
 use super::policy::target_ref;
-use crate::resolve::bundle::GatewayBundle;
+use crate::resolve::model::GatewayBundle;
 use crate::resolve::native::NativeSettings;
 use gateway_api::Duration;
 use serde_json::{Value, json};

@@ -1,24 +1,24 @@
 //! Listeners that stand in each other's way.
 //!
-//! "Each Listener in a set of Listeners MUST be distinct, in that a traffic flow MUST be able to be
+//! "Each AttachedListener in a set of Listeners MUST be distinct, in that a traffic flow MUST be able to be
 //! assigned to exactly one listener": listeners on one port must speak compatible protocols and have
 //! different hostnames. Who yields follows the Gateway API and, where that leaves it open, Envoy
 //! Gateway 1.9 (`internal/gatewayapi/validate.go`): listeners of the Gateway itself that
-//! conflict with each other all yield ("MUST NOT pick one conflicting Listener as the winner"), as
+//! conflict with each other all yield ("MUST NOT pick one conflicting AttachedListener as the winner"), as
 //! do those within one ListenerSet; between owners the first in precedence stays.
 
-use super::listeners::{Listener, Protocol};
+use super::listener::{AttachedListener, Protocol};
 use crate::report::{Condition, Report};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Marks and reports the listeners that are not served.
-pub(super) fn mark(listeners: &mut [Listener], report: &mut Report) {
-    let by_port = |one: &Listener| (one.spec.port, one.protocol == Protocol::Udp);
+pub(super) fn mark(listeners: &mut [AttachedListener], report: &mut Report) {
+    let by_port = |one: &AttachedListener| (one.spec.port, one.protocol == Protocol::Udp);
     let losers = losers(listeners, by_port, |one| family(one.protocol).to_owned());
     let message = "another listener on this port speaks another protocol";
     yield_to(listeners, &losers, "ProtocolConflict", message, report);
 
-    let by_host = |one: &Listener| {
+    let by_host = |one: &AttachedListener| {
         (
             one.spec.port,
             family(one.protocol),
@@ -43,11 +43,11 @@ fn family(protocol: Protocol) -> &'static str {
 
 /// All listeners of one group must make the same claim; these do not get theirs.
 fn losers<K: Ord>(
-    listeners: &[Listener],
-    group: impl Fn(&Listener) -> K,
-    claim: impl Fn(&Listener) -> String,
+    listeners: &[AttachedListener],
+    group: impl Fn(&AttachedListener) -> K,
+    claim: impl Fn(&AttachedListener) -> String,
 ) -> Vec<usize> {
-    let mut groups: BTreeMap<K, Vec<(usize, &Listener)>> = BTreeMap::new();
+    let mut groups: BTreeMap<K, Vec<(usize, &AttachedListener)>> = BTreeMap::new();
     for (index, listener) in listeners
         .iter()
         .enumerate()
@@ -67,11 +67,11 @@ fn losers<K: Ord>(
 }
 
 fn losers_of_group(
-    members: &[(usize, &Listener)],
-    claim: impl Fn(&Listener) -> String,
+    members: &[(usize, &AttachedListener)],
+    claim: impl Fn(&AttachedListener) -> String,
 ) -> Vec<usize> {
     let indices =
-        |members: &[(usize, &Listener)]| members.iter().map(|(index, _)| *index).collect();
+        |members: &[(usize, &AttachedListener)]| members.iter().map(|(index, _)| *index).collect();
     let mut standing: Option<String> = None;
     let mut losers: Vec<usize> = Vec::new();
     for owned in members.chunk_by(|(_, a), (_, b)| std::ptr::eq(a.owner, b.owner)) {
@@ -90,7 +90,7 @@ fn losers_of_group(
 }
 
 fn yield_to(
-    listeners: &mut [Listener],
+    listeners: &mut [AttachedListener],
     losers: &[usize],
     reason: &'static str,
     why: &str,

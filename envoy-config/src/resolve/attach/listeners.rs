@@ -1,85 +1,10 @@
 //! The listeners of a Gateway: its own and those of its ListenerSets.
 
+use super::listener::{AttachedListener, Protocol};
 use super::{conflict, namespaces};
-use crate::load::model::{self, FromNamespaces, GatewaySpec, ListenerSetSpec};
+use crate::load::model::{FromNamespaces, GatewaySpec, Listener, ListenerSetSpec};
 use crate::load::{Document, GATEWAY_API, Manifests, Object};
 use crate::report::{Condition, Report};
-
-/// What a listener speaks, as far as routes are concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Protocol {
-    Http,
-    Https,
-    Tls,
-    Tcp,
-    Udp,
-}
-
-impl Protocol {
-    fn parse(text: &str) -> Option<Self> {
-        match text {
-            "HTTP" => Some(Self::Http),
-            "HTTPS" => Some(Self::Https),
-            "TLS" => Some(Self::Tls),
-            "TCP" => Some(Self::Tcp),
-            "UDP" => Some(Self::Udp),
-            _ => None,
-        }
-    }
-
-    /// Only these carry HTTPRoutes and GRPCRoutes.
-    pub(crate) fn carries_http(self) -> bool {
-        matches!(self, Self::Http | Self::Https)
-    }
-
-    fn route_kinds(self) -> &'static [&'static str] {
-        match self {
-            Self::Http | Self::Https => &["HTTPRoute", "GRPCRoute"],
-            Self::Tls => &["TLSRoute", "TCPRoute"],
-            Self::Tcp => &["TCPRoute"],
-            Self::Udp => &["UDPRoute"],
-        }
-    }
-}
-
-/// A listener of a Gateway.
-#[derive(Debug)]
-pub(crate) struct Listener<'a> {
-    /// As in the names of Envoy Gateway's virtual hosts: `<namespace>/<Gateway>/<listener>`, and of
-    /// a ListenerSet `<namespace>/<Gateway>/<set's namespace>/<set>/<listener>` (Envoy Gateway
-    /// 1.9, `irListenerName` in `internal/gatewayapi/helpers.go`).
-    pub(crate) name: String,
-    /// The Gateway or ListenerSet that has it.
-    pub(crate) owner: &'a Document,
-    /// It is a ListenerSet's.
-    pub(crate) from_set: bool,
-    pub(crate) spec: &'a model::Listener,
-    pub(crate) protocol: Protocol,
-    /// Where it stands in its owner.
-    pub(super) path: String,
-    /// It is not served, for another listener stands in its way.
-    pub(super) conflicted: bool,
-    /// Kinds of route it takes.
-    kinds: Vec<&'static str>,
-}
-
-impl Listener<'_> {
-    /// The namespace and kind of the route are let in. "Namespaces indicates namespaces from which
-    /// Routes may be attached to this Listener. This is restricted to the namespace of this
-    /// Gateway by default."
-    pub(super) fn allows(&self, manifests: &Manifests, kind: &str, namespace: &str) -> bool {
-        let allowed = self.spec.allowed_routes.as_ref();
-        let filter = allowed.and_then(|allowed| allowed.namespaces.as_ref());
-        let own = self.owner.namespace();
-        self.kinds.contains(&kind)
-            && namespaces::allowed(manifests, filter, FromNamespaces::Same, own, namespace)
-    }
-
-    /// It is served.
-    pub(crate) fn is_ready(&self) -> bool {
-        !self.conflicted
-    }
-}
 
 /// All listeners of a Gateway in the order that gives them precedence: "1. 'parent' Gateway
 /// 2. ListenerSet ordered by creation time (oldest first) 3. ListenerSet ordered alphabetically
@@ -88,7 +13,7 @@ pub(crate) fn listeners<'a>(
     manifests: &'a Manifests,
     gateway: &'a Object<GatewaySpec>,
     report: &mut Report,
-) -> Vec<Listener<'a>> {
+) -> Vec<AttachedListener<'a>> {
     let own = &gateway.document;
     let prefix = format!("{}/{}", own.namespace(), own.name());
     let mut listeners = read(&prefix, own, false, &gateway.value.listeners, report);
@@ -173,9 +98,9 @@ fn read<'a>(
     prefix: &str,
     owner: &'a Document,
     from_set: bool,
-    specs: &'a [model::Listener],
+    specs: &'a [Listener],
     report: &mut Report,
-) -> Vec<Listener<'a>> {
+) -> Vec<AttachedListener<'a>> {
     let mut listeners = Vec::new();
     for (index, spec) in specs.iter().enumerate() {
         let path = format!("spec.listeners[{index}]");
@@ -188,7 +113,7 @@ fn read<'a>(
         let kinds = kinds(owner, spec, protocol, &path, report);
         let name = format!("{prefix}/{}", spec.name);
         let conflicted = false;
-        listeners.push(Listener {
+        listeners.push(AttachedListener {
             name,
             owner,
             from_set,
@@ -203,11 +128,11 @@ fn read<'a>(
 }
 
 /// The kinds of route that the listener takes. "Kinds: when unspecified or empty, the kinds of
-/// Routes selected are determined using the Listener protocol"; a kind that the protocol has not
+/// Routes selected are determined using the AttachedListener protocol"; a kind that the protocol has not
 /// is left out: "Implementations MUST set ResolvedRefs to False with InvalidRouteKinds".
 fn kinds(
     owner: &Document,
-    spec: &model::Listener,
+    spec: &Listener,
     protocol: Protocol,
     path: &str,
     report: &mut Report,

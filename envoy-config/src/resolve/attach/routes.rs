@@ -2,7 +2,7 @@
 //! HTTPRoutes and GRPCRoutes.
 
 use super::hostname;
-use super::listeners::Listener;
+use super::listener::AttachedListener;
 use crate::load::model::{GatewaySpec, ParentRef, Route};
 use crate::load::{Document, Manifests, Object, find};
 use crate::report::{Condition, Report, Severity};
@@ -29,7 +29,7 @@ struct Claim<'a> {
 pub(crate) fn attach<'a>(
     manifests: &'a Manifests,
     gateway: &Object<GatewaySpec>,
-    listeners: &[Listener<'a>],
+    listeners: &[AttachedListener<'a>],
     report: &mut Report,
 ) -> Vec<Attachment<'a>> {
     let mut claims = Vec::new();
@@ -99,7 +99,7 @@ fn parents(route: &Object<Route>) -> impl Iterator<Item = &ParentRef> {
 fn owner<'a>(
     manifests: &'a Manifests,
     gateway: &'a Object<GatewaySpec>,
-    listeners: &[Listener],
+    listeners: &[AttachedListener],
     route: &Document,
     parent: &ParentRef,
 ) -> Option<&'a Document> {
@@ -122,12 +122,12 @@ fn owner<'a>(
 /// The listeners of `owner` that the parentRef attaches the route to, or the reason why none.
 fn accept(
     manifests: &Manifests,
-    listeners: &[Listener],
+    listeners: &[AttachedListener],
     owner: &Document,
     route: &Object<Route>,
     parent: &ParentRef,
 ) -> Result<Vec<usize>, (&'static str, String)> {
-    let mut chosen: Vec<(usize, &Listener)> = listeners.iter().enumerate().collect();
+    let mut chosen: Vec<(usize, &AttachedListener)> = listeners.iter().enumerate().collect();
     chosen.retain(|(_, one)| std::ptr::eq(one.owner, owner) && refers(parent, one));
     if chosen.is_empty() {
         let message = format!("{} has no listener{}", owner.object(), wanted(parent));
@@ -167,7 +167,7 @@ fn accept(
 
 /// The parentRef means this listener of its parent. "When both Port and SectionName are specified,
 /// the name and port of the selected listener must match both specified values."
-fn refers(parent: &ParentRef, listener: &Listener) -> bool {
+fn refers(parent: &ParentRef, listener: &AttachedListener) -> bool {
     let section = parent.section_name.as_ref();
     section.is_none_or(|section| *section == listener.spec.name)
         && parent.port.is_none_or(|port| port == listener.spec.port)
@@ -193,18 +193,18 @@ type Hosts<'a> = Vec<Option<&'a str>>;
 /// A route on a listener, and the hosts that it has there.
 type Served<'a> = (&'a Object<Route>, Hosts<'a>);
 
-fn hosts<'a>(listener: &Listener<'a>, route: &'a Object<Route>) -> Hosts<'a> {
+fn hosts<'a>(listener: &AttachedListener<'a>, route: &'a Object<Route>) -> Hosts<'a> {
     let hostnames = route.value.spec.hostnames.as_deref();
     hostname::effective(listener.spec.hostname.as_deref(), hostnames)
 }
 
-/// "If a Route (A) of type HTTPRoute or GRPCRoute is attached to a Listener and that listener
+/// "If a Route (A) of type HTTPRoute or GRPCRoute is attached to a AttachedListener and that listener
 /// already has another Route (B) of the other type attached and the intersection of the hostnames
 /// of A and B is non-empty, then the implementation MUST accept exactly one of these two routes":
 /// the oldest, then the first by "{namespace}/{name}".
 fn keep_kinds_apart<'a>(
     mut claims: Vec<Claim<'a>>,
-    listeners: &[Listener<'a>],
+    listeners: &[AttachedListener<'a>],
     report: &mut Report,
 ) -> Vec<Claim<'a>> {
     claims.sort_by(|a, b| {

@@ -1,10 +1,10 @@
 //! A route of a Gateway as the route-match filter reads it.
 
-use super::ServedRule;
-use crate::resolve::attach::{Attachment, Listener};
+use crate::resolve::attach::{AttachedListener, Attachment};
 use crate::resolve::backend::Resolved;
-use crate::resolve::convert::{Converted, ConvertedRule};
-use crate::resolve::{canary, extension};
+use crate::resolve::canary;
+use crate::resolve::convert::{self, Converted, ConvertedRule};
+use crate::resolve::model::ServedRule;
 use gateway_filter_sdk::route::spec::{Metadata, RouteSpec};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// `decided` by the canary filter no backend is chosen here.
 pub(super) fn specs(
     attachment: &Attachment,
-    listeners: &[Listener],
+    listeners: &[AttachedListener],
     converted: &Converted,
     refused: impl Fn(usize) -> BTreeSet<usize>,
     decided: impl Fn(usize) -> bool,
@@ -29,7 +29,7 @@ pub(super) fn specs(
         let mut spec = converted.spec.clone();
         for (index, rule) in spec.rules.iter_mut().enumerate() {
             if refused.contains(&index) {
-                *rule = extension::refusing(std::mem::take(rule));
+                *rule = convert::refusing(std::mem::take(rule));
             } else if decided(index) {
                 canary::hand_over(rule);
             }
@@ -52,7 +52,7 @@ pub(super) fn specs(
 /// The rules and what they need of Envoy. A session is the canary filter's where that decides.
 pub(super) fn served(
     attachment: &Attachment,
-    listeners: &[Listener],
+    listeners: &[AttachedListener],
     converted: &Converted,
     decided: impl Fn(usize) -> bool,
 ) -> Vec<ServedRule> {

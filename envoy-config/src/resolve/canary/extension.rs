@@ -1,6 +1,7 @@
 //! Canaries of EnvoyExtensionPolicies: which one is for a rule, and which of its backends it is.
 
-use super::{Rule, backend};
+use super::backend;
+use super::rule::AttachedRule;
 use crate::load::Object;
 use crate::load::policy::{CanaryExtension, Extensions, Policy};
 use crate::report::{Condition, Report};
@@ -86,7 +87,7 @@ fn unusable(canary: &CanarySpec) -> Option<(String, String)> {
 }
 
 /// The index of the first canary whose targets the rule is among.
-pub(super) fn fitting(extension: &CanaryExtension, rule: Rule) -> Option<usize> {
+pub(super) fn fitting(extension: &CanaryExtension, rule: AttachedRule) -> Option<usize> {
     let target = rule.target();
     extension.spec.canaries.iter().position(|canary| {
         let targets = canary.targets.as_ref();
@@ -101,7 +102,10 @@ pub(super) fn fitting(extension: &CanaryExtension, rule: Rule) -> Option<usize> 
 
 /// The canary with the name of the rule's backend that it is. The error says what the Service is to
 /// the rule instead.
-pub(super) fn resolved(canary: &CanarySpec, rule: Rule) -> Result<CanarySpec, &'static str> {
+pub(super) fn resolved(
+    canary: &CanarySpec,
+    rule: AttachedRule,
+) -> Result<CanarySpec, &'static str> {
     let mut spec = canary.clone();
     if let Some(service) = &canary.canary {
         spec.canary = Some(backend_of(service, rule)?);
@@ -109,7 +113,7 @@ pub(super) fn resolved(canary: &CanarySpec, rule: Rule) -> Result<CanarySpec, &'
     Ok(spec)
 }
 
-fn backend_of(service: &str, rule: Rule) -> Result<String, &'static str> {
+fn backend_of(service: &str, rule: AttachedRule) -> Result<String, &'static str> {
     let own = rule.route.document.namespace();
     let (namespace, service) = service.split_once('/').unwrap_or((own, service));
     let (service, port) = match service.split_once(':') {

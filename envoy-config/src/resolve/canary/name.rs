@@ -1,6 +1,6 @@
 //! Names and targets: rules that are split alike for one reason are one split, and so have one guard.
 
-use super::CanaryIndex;
+use super::rule::CanaryIndex;
 use crate::load::Manifests;
 use gateway_filter_sdk::split::spec::{CanarySpec, RouteTargetSpec};
 use std::collections::BTreeMap;

@@ -1,13 +1,13 @@
 //! `sessionPersistence` of a rule, after Envoy Gateway 1.9 (`processHTTPRouteRule` in
 //! `internal/gatewayapi/route.go`, `internal/xds/translator/session_persistence.go`).
 
-use super::Rule;
+use super::rule::AttachedRule;
 use gateway_filter_sdk::route::spec::{MatchKind, MatchSpec};
 use gateway_filter_sdk::split::spec::{SessionPersistenceSpec, SessionType};
 use gateway_filter_sdk::time::parse_duration;
 
 /// What a rule asks for, with the name and path that Envoy Gateway generates.
-pub(super) fn of_rule(rule: Rule) -> Option<SessionPersistenceSpec> {
+pub(super) fn of_rule(rule: AttachedRule) -> Option<SessionPersistenceSpec> {
     let rules = rule.route.value.spec.rules.as_ref()?;
     let session = rules.get(rule.index)?.session_persistence.clone()?;
     let cookie = session.kind.unwrap_or_default() == SessionType::Cookie;

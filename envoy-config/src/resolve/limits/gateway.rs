@@ -1,9 +1,11 @@
 //! From the rules of routes on listeners, one by one, to policies with few targets.
 
-use super::{Limits, Traffic, merge, validate};
-use crate::load::Document;
+use super::policies::{Limits, Traffic};
+use super::{merge, validate};
+use crate::load::model::GatewaySpec;
 use crate::load::policy::Extensions;
-use crate::resolve::attach::{Attachment, Listener};
+use crate::load::{Document, Object};
+use crate::resolve::attach::{AttachedListener, Attachment};
 use crate::resolve::target::Scope;
 use gateway_filter_sdk::limit::spec::{
     LimitType, PolicySpec, RateLimitFilterSpec, RateLimitSpec, ServiceSpec, TargetSpec,
@@ -24,7 +26,7 @@ pub(crate) struct GatewayLimits {
 
 /// What tells the limits of one rule on one listener from another's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Source {
+struct LimitSource {
     traffic: Option<Traffic>,
     /// Index of an EnvoyExtensionPolicy and of a policy in it.
     extension: Option<(usize, usize)>,
@@ -33,45 +35,48 @@ struct Source {
 }
 
 /// By index of the attachment and of the rule, the listeners.
-type Places = BTreeMap<(usize, usize), BTreeSet<usize>>;
+type RuleListeners = BTreeMap<(usize, usize), BTreeSet<usize>>;
 
-pub(super) fn gateway(
-    limits: &mut Limits,
-    gateway: &Document,
-    listeners: &[Listener],
-    routes: &[(&Attachment, &[RuleSpec])],
-) -> GatewayLimits {
-    let mut emitter = Emitter {
-        limits,
-        gateway,
-        listeners,
-        routes,
-        sources: Vec::new(),
-        extensions: BTreeSet::new(),
-        refused: BTreeMap::new(),
-    };
-    for (route, (attachment, rules)) in routes.iter().enumerate() {
-        for (rule, spec) in rules.iter().enumerate() {
-            for listener in &attachment.listeners {
-                emitter.place(route, rule, spec.name.as_deref(), *listener);
+impl Limits<'_> {
+    /// The limits of one Gateway; `rules` are those of each attachment, as converted.
+    pub(crate) fn of_gateway(
+        &mut self,
+        gateway: &Object<GatewaySpec>,
+        listeners: &[AttachedListener],
+        routes: &[(&Attachment, &[RuleSpec])],
+    ) -> GatewayLimits {
+        let mut collector = Collector {
+            limits: self,
+            gateway: &gateway.document,
+            listeners,
+            routes,
+            sources: Vec::new(),
+            extensions: BTreeSet::new(),
+            refused: BTreeMap::new(),
+        };
+        for (route, (attachment, rules)) in routes.iter().enumerate() {
+            for (rule, spec) in rules.iter().enumerate() {
+                for listener in &attachment.listeners {
+                    collector.place(route, rule, spec.name.as_deref(), *listener);
+                }
             }
         }
+        collector.finish()
     }
-    emitter.finish()
 }
 
-struct Emitter<'a, 'm> {
+struct Collector<'a, 'm> {
     limits: &'a mut Limits<'m>,
     gateway: &'a Document,
-    listeners: &'a [Listener<'a>],
+    listeners: &'a [AttachedListener<'a>],
     routes: &'a [(&'a Attachment<'a>, &'a [RuleSpec])],
-    sources: Vec<(Source, Places)>,
+    sources: Vec<(LimitSource, RuleListeners)>,
     /// The EnvoyExtensionPolicies that load the filter.
     extensions: BTreeSet<usize>,
     refused: BTreeMap<(usize, usize), BTreeSet<usize>>,
 }
 
-impl Emitter<'_, '_> {
+impl Collector<'_, '_> {
     /// Finds what applies to a rule on a listener.
     fn place(&mut self, route: usize, rule: usize, name: Option<&str>, index: usize) {
         let (Some((attachment, _)), Some(listener)) =
@@ -97,14 +102,14 @@ impl Emitter<'_, '_> {
             Some((policy, config.policies.iter().position(is)?))
         });
         let client = self.limits.client(&of_listener);
-        let source = Source {
+        let source = LimitSource {
             traffic,
             extension,
             no_headers: client.disables_rate_limit_headers(),
         };
         let known = self.sources.iter().position(|(one, _)| *one == source);
         let known = known.unwrap_or_else(|| {
-            self.sources.push((source, Places::new()));
+            self.sources.push((source, RuleListeners::new()));
             self.sources.len().saturating_sub(1)
         });
         if let Some((_, places)) = self.sources.get_mut(known) {
@@ -127,7 +132,7 @@ impl Emitter<'_, '_> {
     }
 
     /// The limits of one source; none if it limits nothing.
-    fn policy(&mut self, source: Source) -> Option<PolicySpec> {
+    fn policy(&mut self, source: LimitSource) -> Option<PolicySpec> {
         let traffic = source.traffic.and_then(|traffic| {
             let spec = self.limits.effective(traffic).as_ref().ok()?.clone()?;
             Some((self.limits.name(traffic.0), spec))
@@ -168,7 +173,7 @@ impl Emitter<'_, '_> {
     }
 
     /// Whole routes where all rules are the same, all listeners where all of the route's are.
-    fn targets(&self, places: Places) -> Vec<TargetSpec> {
+    fn targets(&self, places: RuleListeners) -> Vec<TargetSpec> {
         let mut by_route: BTreeMap<usize, Vec<(usize, BTreeSet<usize>)>> = BTreeMap::new();
         for ((route, rule), listeners) in places {
             by_route.entry(route).or_default().push((rule, listeners));

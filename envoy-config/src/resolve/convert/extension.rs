@@ -2,12 +2,12 @@
 //!
 //! After `processExtensionRefHTTPFilter` in Envoy Gateway 1.9 (`internal/gatewayapi/filters.go`).
 
+use super::filters::{Refusal, RuleFilters};
 use crate::load::model::Route;
 use crate::load::route_filter::{
     DirectResponse, HostnameModifier, HostnameModifierType, ResponseBodyType, UrlRewrite,
 };
 use crate::load::{ENVOY_GATEWAY, Manifests, Object};
-use crate::resolve::convert::{Refusal, RuleFilters};
 use gateway_filter_sdk::route::spec::{
     DirectResponseSpec, FilterKind, FilterSpec, PathModifierKind, PathModifierSpec,
     RegexRewriteSpec, RewriteSpec, RuleSpec,
@@ -16,7 +16,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::Value;
 
 /// Adds what the `extensionRef` of a rule's filter refers to.
-pub(crate) fn apply(
+pub(super) fn apply(
     manifests: &Manifests,
     route: &Object<Route>,
     reference: &Value,
