@@ -1,5 +1,5 @@
 //! What is written: the manifests that Envoy Gateway reads, and those that take the place of Ingress
 //! objects.
 
-pub(crate) mod ingress;
 pub(crate) mod kustomization;
+pub(crate) mod migration;

@@ -12,11 +12,11 @@ mod load;
 mod report;
 mod resolve;
 
-pub use emit::ingress::{GatewayName, InvalidGatewayName, MigratedObject, Migration, migrate};
 pub use emit::kustomization::{
     CodeSource, Difference, Kustomization, KustomizeOptions, MOST_BYTES, OutputError, ServiceName,
     UNDECIDED, WrittenObject, kustomize,
 };
+pub use emit::migration::{GatewayName, InvalidGatewayName, MigratedObject, Migration, migrate};
 pub use load::model::{Retry, Timeouts};
 pub use load::problem::{LoadErrors, Position, Problem};
 pub use load::{Document, Manifests, load, load_with};

@@ -6,6 +6,7 @@ pub(crate) mod backend;
 pub(crate) mod bundle;
 pub(crate) mod canary;
 pub(crate) mod convert;
+pub(crate) mod ingress;
 pub(crate) mod limits;
 pub(crate) mod model;
 pub(crate) mod native;

@@ -1,8 +1,9 @@
 //! HTTPRoutes and EnvoyExtensionPolicies, as YAML.
 
-use super::{CanaryIngress, GatewayName, Main, MigratedObject, Planned, Taken};
+use super::gateway_name::GatewayName;
 use crate::emit::kustomization::yaml;
 use crate::load::{Document, ENVOY_GATEWAY, GATEWAY_API};
+use crate::resolve::ingress::{CanaryIngress, CanaryShare, Ingresses, MainIngress, PlannedRule};
 use gateway_filter_sdk::route::spec::{BackendRefSpec, RuleSpec};
 use gateway_filter_sdk::split::spec::{CanaryFilterSpec, CanarySpec, RouteTargetSpec};
 use serde::Serialize;
@@ -14,22 +15,22 @@ const MOST: usize = 16;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Manifest<S> {
+struct WrittenManifest<S> {
     api_version: String,
     kind: &'static str,
-    metadata: Metadata,
+    metadata: WrittenMetadata,
     spec: S,
 }
 
 #[derive(Serialize)]
-struct Metadata {
+struct WrittenMetadata {
     name: String,
     namespace: String,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct RouteSpec<'a> {
+struct WrittenRouteSpec<'a> {
     parent_refs: [&'a GatewayName; 1],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hostnames: Vec<String>,
@@ -38,14 +39,14 @@ struct RouteSpec<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ExtensionSpec {
-    target_refs: Vec<TargetRef>,
-    wasm: [Wasm; 1],
+struct WrittenExtensionSpec {
+    target_refs: Vec<WrittenTargetRef>,
+    wasm: [WrittenWasm; 1],
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct TargetRef {
+struct WrittenTargetRef {
     group: &'static str,
     kind: &'static str,
     name: String,
@@ -54,7 +55,7 @@ struct TargetRef {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Wasm {
+struct WrittenWasm {
     name: &'static str,
     #[serde(rename = "rootID")]
     root_id: &'static str,
@@ -63,26 +64,32 @@ struct Wasm {
 }
 
 /// A rule of an HTTPRoute that has a canary.
-struct Place {
+struct CanaryRule {
     route: String,
     namespace: String,
     rule: usize,
     stable: BackendRefSpec,
-    taken: Taken,
+    taken: CanaryShare,
+}
+
+/// An object that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigratedObject {
+    /// What it is for: lines without `#`.
+    pub comment: String,
+    /// The object as a YAML document.
+    pub yaml: String,
 }
 
 /// All objects.
-pub(super) fn objects(
-    mains: &[Main],
-    canaries: &[CanaryIngress],
-    gateway: &GatewayName,
-) -> Vec<MigratedObject> {
-    let mut writer = Writer {
+pub(super) fn objects(ingresses: &Ingresses, gateway: &GatewayName) -> Vec<MigratedObject> {
+    let Ingresses { mains, canaries } = ingresses;
+    let mut writer = MigrationWriter {
         canaries,
         gateway,
         names: BTreeSet::new(),
         objects: Vec::new(),
-        places: Vec::new(),
+        canary_rules: Vec::new(),
     };
     for main in mains {
         writer.routes(main);
@@ -93,19 +100,19 @@ pub(super) fn objects(
     writer.objects
 }
 
-struct Writer<'a> {
+struct MigrationWriter<'a> {
     canaries: &'a [CanaryIngress<'a>],
     gateway: &'a GatewayName,
     /// Namespaces and names of the HTTPRoutes.
     names: BTreeSet<(String, String)>,
     objects: Vec<MigratedObject>,
-    places: Vec<Place>,
+    canary_rules: Vec<CanaryRule>,
 }
 
-impl Writer<'_> {
+impl MigrationWriter<'_> {
     /// An HTTPRoute for all hosts with the same rules, and more where they are too many.
-    fn routes(&mut self, main: &Main) {
-        let mut groups: Vec<(Vec<Option<&str>>, Vec<&Planned>)> = Vec::new();
+    fn routes(&mut self, main: &MainIngress) {
+        let mut groups: Vec<(Vec<Option<&str>>, Vec<&PlannedRule>)> = Vec::new();
         for rule in &main.rules {
             let host = rule.location.host.as_deref();
             if groups.iter().any(|(hosts, _)| hosts.contains(&host)) {
@@ -115,8 +122,8 @@ impl Writer<'_> {
                 .rules
                 .iter()
                 .filter(|one| one.location.host.as_deref() == host);
-            let rules: Vec<&Planned> = of_host.collect();
-            let alike = |(hosts, others): &&mut (Vec<Option<&str>>, Vec<&Planned>)| {
+            let rules: Vec<&PlannedRule> = of_host.collect();
+            let alike = |(hosts, others): &&mut (Vec<Option<&str>>, Vec<&PlannedRule>)| {
                 let both = rules.iter().zip(others.iter());
                 host.is_some()
                     && hosts.len() < MOST
@@ -136,7 +143,7 @@ impl Writer<'_> {
         }
     }
 
-    fn route(&mut self, ingress: &Document, hosts: &[Option<&str>], rules: &[&Planned]) {
+    fn route(&mut self, ingress: &Document, hosts: &[Option<&str>], rules: &[&PlannedRule]) {
         let namespace = ingress.namespace().to_owned();
         let name = self.free_name(&namespace, ingress.name());
         let mut canaries = BTreeSet::new();
@@ -151,7 +158,7 @@ impl Writer<'_> {
                     .get(taken.ingress)
                     .map(|one| one.document.name()),
             );
-            self.places.push(Place {
+            self.canary_rules.push(CanaryRule {
                 route: name.clone(),
                 namespace: namespace.clone(),
                 rule,
@@ -164,16 +171,16 @@ impl Writer<'_> {
             comment += &format!(" and its canary {canary}");
         }
         let hosts = hosts.iter().copied().flatten();
-        let spec = RouteSpec {
+        let spec = WrittenRouteSpec {
             parent_refs: [self.gateway],
             hostnames: hosts.map(str::to_owned).collect(),
             rules: specs,
         };
-        let metadata = Metadata { name, namespace };
+        let metadata = WrittenMetadata { name, namespace };
         self.object(comment, GATEWAY_API, "v1", "HTTPRoute", metadata, spec);
     }
 
-    fn rule(&self, index: usize, planned: &Planned) -> RuleSpec {
+    fn rule(&self, index: usize, planned: &PlannedRule) -> RuleSpec {
         let canary = planned.canary.as_ref();
         let settings = canary.and_then(|taken| self.canaries.get(taken.ingress));
         let (stable, share) = settings.map(|canary| canary.settings.weights).unzip();
@@ -204,28 +211,28 @@ impl Writer<'_> {
 
     /// The policy of a canary Ingress, if it has a rule.
     fn extension(&mut self, ingress: usize, canary: &CanaryIngress) {
-        let places = self
-            .places
+        let canary_rules = self
+            .canary_rules
             .iter()
-            .filter(|place| place.taken.ingress == ingress);
-        let places: Vec<&Place> = places.collect();
-        if places.is_empty() {
+            .filter(|rule| rule.taken.ingress == ingress);
+        let canary_rules: Vec<&CanaryRule> = canary_rules.collect();
+        if canary_rules.is_empty() {
             return;
         }
-        let target_ref = |place: &&Place| TargetRef {
+        let target_ref = |rule: &&CanaryRule| WrittenTargetRef {
             group: GATEWAY_API,
             kind: "HTTPRoute",
-            name: place.route.clone(),
-            section_name: section(place.rule),
+            name: rule.route.clone(),
+            section_name: section(rule.rule),
         };
-        let spec = ExtensionSpec {
-            target_refs: places.iter().map(target_ref).collect(),
-            wasm: [Wasm {
+        let spec = WrittenExtensionSpec {
+            target_refs: canary_rules.iter().map(target_ref).collect(),
+            wasm: [WrittenWasm {
                 name: "canary",
                 root_id: "canary",
                 code: json!({"type": "Image", "image": {"url": "registry.example.com/canary"}}),
                 config: CanaryFilterSpec {
-                    canaries: canaries(canary, &places),
+                    canaries: canaries(canary, &canary_rules),
                     ..CanaryFilterSpec::default()
                 },
             }],
@@ -235,7 +242,7 @@ impl Writer<'_> {
              Put in the image of canary.wasm.",
             canary.document.full_name()
         );
-        let metadata = Metadata {
+        let metadata = WrittenMetadata {
             name: canary.document.name().to_owned(),
             namespace: canary.document.namespace().to_owned(),
         };
@@ -255,10 +262,10 @@ impl Writer<'_> {
         group: &str,
         version: &str,
         kind: &'static str,
-        metadata: Metadata,
+        metadata: WrittenMetadata,
         spec: impl Serialize,
     ) {
-        let manifest = Manifest {
+        let manifest = WrittenManifest {
             api_version: format!("{group}/{version}"),
             kind,
             metadata,
@@ -269,7 +276,7 @@ impl Writer<'_> {
     }
 }
 
-impl Planned {
+impl PlannedRule {
     /// The same but for the host.
     fn is_like(&self, other: &Self) -> bool {
         self.location.path_match() == other.location.path_match()
@@ -284,26 +291,26 @@ fn section(rule: usize) -> String {
 }
 
 /// The settings, once for each Service that the Ingress leads to.
-fn canaries(canary: &CanaryIngress, places: &[&Place]) -> Vec<CanarySpec> {
-    let service = |place: &Place| {
-        let backend = &place.taken.backend;
-        match backend.port.filter(|_| backend.name == place.stable.name) {
+fn canaries(canary: &CanaryIngress, canary_rules: &[&CanaryRule]) -> Vec<CanarySpec> {
+    let service = |rule: &CanaryRule| {
+        let backend = &rule.taken.backend;
+        match backend.port.filter(|_| backend.name == rule.stable.name) {
             Some(port) => format!("{}:{port}", backend.name),
             None => backend.name.clone(),
         }
     };
-    let services: BTreeSet<String> = places.iter().map(|place| service(place)).collect();
+    let services: BTreeSet<String> = canary_rules.iter().map(|rule| service(rule)).collect();
     let several = services.len() > 1;
-    let target = |place: &&Place| RouteTargetSpec {
-        route: Some(format!("httproute/{}/{}", place.namespace, place.route)),
-        rule: u32::try_from(place.rule).ok(),
+    let target = |rule: &&CanaryRule| RouteTargetSpec {
+        route: Some(format!("httproute/{}/{}", rule.namespace, rule.route)),
+        rule: u32::try_from(rule.rule).ok(),
     };
     let spec = |name: String| {
-        let own = places
+        let own = canary_rules
             .iter()
             .copied()
-            .filter(|place| service(place) == name);
-        let targets = own.map(|place| target(&place)).collect();
+            .filter(|rule| service(rule) == name);
+        let targets = own.map(|rule| target(&rule)).collect();
         CanarySpec {
             name: match several {
                 true => format!("{}-{}", canary.document.name(), name.replace(':', "-")),

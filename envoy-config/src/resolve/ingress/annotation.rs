@@ -25,14 +25,14 @@ const MAX_WEIGHT: i64 = 1_000_000;
 
 /// Who goes to the canary.
 #[derive(Debug)]
-pub(super) struct Canary {
+pub(crate) struct CanaryAnnotations {
     /// The weights of stable and canary for those whom no override decides on.
-    pub(super) weights: (u32, u32),
-    pub(super) overrides: Vec<OverrideSpec>,
+    pub(crate) weights: (u32, u32),
+    pub(crate) overrides: Vec<OverrideSpec>,
 }
 
 /// What an Ingress says of itself as a canary; none if it is not one.
-pub(super) fn read(document: &Document, remarks: &mut Report) -> Option<Canary> {
+pub(super) fn read(document: &Document, remarks: &mut Report) -> Option<CanaryAnnotations> {
     let mut reader = Reader { document, remarks };
     reader.unknown();
     let enabled = reader.text("canary").is_some_and(|text| {
@@ -51,7 +51,7 @@ pub(super) fn read(document: &Document, remarks: &mut Report) -> Option<Canary> 
     let weights = reader.weights();
     let overrides = [reader.header(), reader.cookie()];
     let overrides = overrides.into_iter().flatten().collect();
-    Some(Canary { weights, overrides })
+    Some(CanaryAnnotations { weights, overrides })
 }
 
 struct Reader<'a> {

@@ -6,12 +6,12 @@ use gateway_filter_sdk::route::spec::{BackendRefSpec, MatchKind, MatchSpec, Valu
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressBackend, IngressSpec};
 
 /// A path of a host.
-pub(super) struct Location {
+pub(crate) struct Location {
     /// Absent is every host.
-    pub(super) host: Option<String>,
+    pub(crate) host: Option<String>,
     path_type: String,
     value: String,
-    pub(super) backend: BackendRefSpec,
+    pub(crate) backend: BackendRefSpec,
     /// Where it stands in its Ingress.
     pub(super) path: String,
 }
@@ -24,7 +24,7 @@ impl Location {
 
     /// "ImplementationSpecific: … Implementations can treat this as a separate pathType or treat it
     /// identically to the Prefix or Exact path types."
-    pub(super) fn path_match(&self) -> MatchSpec {
+    pub(crate) fn path_match(&self) -> MatchSpec {
         let kind = match &*self.path_type {
             "Exact" => MatchKind::Exact,
             _ => MatchKind::PathPrefix,

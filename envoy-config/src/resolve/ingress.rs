@@ -1,4 +1,4 @@
-//! Ingress objects, and the canaries that ingress-nginx makes of them, as Gateway API objects.
+//! Ingress objects, and the canaries that ingress-nginx makes of them.
 //!
 //! Annotations are read as `internal/ingress/annotations/canary` of ingress-nginx reads them, and
 //! decided upon as its `rootfs/etc/nginx/lua/balancer.lua` does. A canary Ingress becomes a second
@@ -7,103 +7,36 @@
 
 mod annotation;
 mod location;
-mod write;
 
 use crate::load::{Document, Manifests};
 use crate::report::{Report, Severity};
-use annotation::Canary;
+use annotation::CanaryAnnotations;
 use gateway_filter_sdk::route::spec::BackendRefSpec;
 use location::Location;
-use serde::Serialize;
-use std::fmt;
-use std::str::FromStr;
-use thiserror::Error;
 
-/// What takes the place of some Ingress objects. As text it is the objects' YAML, each after a comment
-/// that says what it is for.
-#[derive(Debug, Clone)]
-pub struct Migration {
-    /// HTTPRoutes, then EnvoyExtensionPolicies.
-    pub objects: Vec<MigratedObject>,
-    /// What was not carried over, by file and line.
-    pub remarks: Report,
+/// The Ingress objects and their canaries, paired.
+pub(crate) struct Ingresses<'a> {
+    pub(crate) mains: Vec<MainIngress<'a>>,
+    pub(crate) canaries: Vec<CanaryIngress<'a>>,
 }
 
-/// An object that was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MigratedObject {
-    /// What it is for: lines without `#`.
-    pub comment: String,
-    /// The object as a YAML document.
-    pub yaml: String,
-}
-
-impl fmt::Display for Migration {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        for object in &self.objects {
-            formatter.write_str("---\n")?;
-            for line in object.comment.lines() {
-                writeln!(formatter, "# {line}")?;
-            }
-            writeln!(formatter, "{}", object.yaml.trim_end())?;
-        }
-        Ok(())
-    }
-}
-
-/// The Gateway that the routes are attached to, parsed from `<namespace>/<name>`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct GatewayName {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
-
-impl fmt::Display for GatewayName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.namespace, self.name)
-    }
-}
-
-/// Not the name of a Gateway.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is not NAMESPACE/NAME")]
-pub struct InvalidGatewayName(String);
-
-impl FromStr for GatewayName {
-    type Err = InvalidGatewayName;
-
-    fn from_str(text: &str) -> Result<Self, InvalidGatewayName> {
-        match text.split_once('/') {
-            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => Ok(Self {
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-            }),
-            _ => Err(InvalidGatewayName(text.to_owned())),
-        }
-    }
-}
-
-/// Writes HTTPRoutes for the Ingress objects, and EnvoyExtensionPolicies for their canaries.
-#[must_use]
-pub fn migrate(manifests: &Manifests, gateway: &GatewayName) -> Migration {
-    let mut remarks = Report::default();
+/// Finds the rules of Ingress objects, and the canary of each.
+pub(crate) fn ingresses<'a>(manifests: &'a Manifests, remarks: &mut Report) -> Ingresses<'a> {
     let mut canaries = Vec::new();
     let mut mains = Vec::new();
     for object in &manifests.ingresses {
         let document = &*object.document;
-        let canary = annotation::read(document, &mut remarks);
-        let locations = location::of_ingress(manifests, object, &mut remarks);
+        let canary = annotation::read(document, remarks);
+        let locations = location::of_ingress(manifests, object, remarks);
         match canary {
             Some(settings) => canaries.push((CanaryIngress { document, settings }, locations)),
             None => {
-                let planned = |location| Planned {
+                let planned = |location| PlannedRule {
                     location,
                     canary: None,
                 };
                 let rules = locations.into_iter().map(planned).collect();
-                mains.push(Main { document, rules });
+                mains.push(MainIngress { document, rules });
             }
         }
     }
@@ -118,42 +51,42 @@ pub fn migrate(manifests: &Manifests, gateway: &GatewayName) -> Migration {
         }
         ingresses.push(canary);
     }
-    shared_upstreams(&mains, &mut remarks);
-    let objects = write::objects(&mains, &ingresses, gateway);
-    remarks
-        .entries
-        .sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
-    Migration { objects, remarks }
+    shared_upstreams(&mains, remarks);
+    Ingresses {
+        mains,
+        canaries: ingresses,
+    }
 }
 
 /// An Ingress that takes a share of others' requests.
-struct CanaryIngress<'a> {
-    document: &'a Document,
-    settings: Canary,
+pub(crate) struct CanaryIngress<'a> {
+    pub(crate) document: &'a Document,
+    pub(crate) settings: CanaryAnnotations,
 }
 
 /// An Ingress that is none, and what its rules become.
-struct Main<'a> {
-    document: &'a Document,
-    rules: Vec<Planned>,
+pub(crate) struct MainIngress<'a> {
+    pub(crate) document: &'a Document,
+    pub(crate) rules: Vec<PlannedRule>,
 }
 
-struct Planned {
-    location: Location,
-    canary: Option<Taken>,
+/// A rule of an Ingress, and its canary if it has one.
+pub(crate) struct PlannedRule {
+    pub(crate) location: Location,
+    pub(crate) canary: Option<CanaryShare>,
 }
 
 /// The share of a rule that a canary takes.
 #[derive(Clone, PartialEq)]
-struct Taken {
+pub(crate) struct CanaryShare {
     /// Index of the canary Ingress.
-    ingress: usize,
-    backend: BackendRefSpec,
+    pub(crate) ingress: usize,
+    pub(crate) backend: BackendRefSpec,
 }
 
 /// Finds the rule of the same host and path, and gives a share of it to the canary.
 fn pair(
-    mains: &mut [Main],
+    mains: &mut [MainIngress],
     canary: &CanaryIngress,
     ingress: usize,
     location: &Location,
@@ -172,7 +105,7 @@ fn pair(
     if rule.location.backend == location.backend {
         return Err("the same Service and port as without the canary".to_owned());
     }
-    rule.canary = Some(Taken {
+    rule.canary = Some(CanaryShare {
         ingress,
         backend: location.backend.clone(),
     });
@@ -182,7 +115,7 @@ fn pair(
 /// ingress-nginx gives a canary to a Service, and so to all paths that lead there
 /// (`mergeAlternativeBackend` in its `internal/ingress/controller/controller.go`); here it is for the
 /// paths that it names.
-fn shared_upstreams(mains: &[Main], remarks: &mut Report) {
+fn shared_upstreams(mains: &[MainIngress], remarks: &mut Report) {
     let rules = || {
         mains
             .iter()
