@@ -3,3 +3,4 @@
 
 pub(crate) mod kustomization;
 pub(crate) mod migration;
+mod yaml;

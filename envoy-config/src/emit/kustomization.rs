@@ -7,90 +7,37 @@
 //! ClientTrafficPolicy takes such headers off before that match. What the filters replace (routes,
 //! limits, canaries) is left out; all other objects are passed on.
 
+mod callout;
+mod client;
 mod decided;
 mod dispatch;
 mod entry;
 mod extension;
+mod group;
+mod kept;
 mod misdirected;
+mod module;
+mod naming;
 mod object;
+mod options;
 mod policy;
+mod reference;
 mod retry;
 mod write;
+mod writer;
 
-pub use extension::CodeSource;
+pub use entry::UNDECIDED;
 pub use object::WrittenObject;
-pub(crate) use write::yaml;
-pub use write::{Difference, OutputError};
+pub use options::{CodeSource, KustomizeOptions, MOST_BYTES, ServiceName};
+pub use write::{Difference, Kustomization, OutputError};
 
-use crate::load::{Document, ENVOY_GATEWAY, GATEWAY_API, Manifests, ObjectKind, find};
-use crate::report::{Condition, Report, Severity};
+use crate::load::{Manifests, find};
+use crate::report::{Report, Severity};
 use crate::resolve::model::{Bundle, GatewayBundle};
-use crate::resolve::target;
 use decided::Decided;
-use gateway_filter_sdk::router::{BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER};
 use policy::Policies;
-use serde_json::Value;
 use std::collections::BTreeSet;
-
-/// The headers that decide where a request goes: nobody but the filters may set them.
-pub(crate) const OWNED_HEADERS: [&str; 3] = [BACKEND_HEADER, HOST_HEADER, ROUTE_HEADER];
-
-/// How many bytes an object may have: etcd's `--max-request-bytes`, 1.5 MiB by default, as the API server
-/// stores an object in one request, less what it adds itself (managedFields, status).
-pub const MOST_BYTES: usize = 1_572_864 - 65_536;
-
-/// What a client gets when the filter that should have decided is not there.
-pub const UNDECIDED: u16 = 503;
-
-/// How a bundle is written.
-#[derive(Debug, Clone)]
-pub struct KustomizeOptions {
-    /// Where Envoy Gateway gets the modules; of a filter that an EnvoyExtensionPolicy of the manifests
-    /// loads already, what stands there if this is absent.
-    pub code: Option<CodeSource>,
-    /// Filters that are passed over when their module fails; the others answer 503.
-    pub fail_open: BTreeSet<String>,
-    /// The rate limit service as `<namespace>/<service>:<port>`: a route is written for it, whose
-    /// cluster the `rate-limit` filter calls. Absent: the cluster that the configuration names.
-    pub rate_limit_service: Option<ServiceName>,
-    /// Routes as `<namespace>/<name>` that alone are decided by the filters; empty is all of them.
-    pub routes: BTreeSet<String>,
-    /// How many bytes an object may have; [`MOST_BYTES`] in a cluster.
-    pub most_bytes: usize,
-}
-
-impl Default for KustomizeOptions {
-    fn default() -> Self {
-        Self {
-            code: None,
-            fail_open: BTreeSet::new(),
-            rate_limit_service: None,
-            routes: BTreeSet::new(),
-            most_bytes: MOST_BYTES,
-        }
-    }
-}
-
-/// A port of a Service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceName {
-    /// Namespace of the Service.
-    pub namespace: String,
-    /// Name of the Service.
-    pub name: String,
-    /// Its port.
-    pub port: u16,
-}
-
-/// The objects of a folder, and what could not be written.
-#[derive(Debug, Clone, Default)]
-pub struct Kustomization {
-    /// In the order of their files, and in these from what is referred to, to what refers.
-    pub objects: Vec<WrittenObject>,
-    /// What is not carried over, by file and line. An entry of severity Error is a part of the
-    /// manifests that would not be in force any more.
-    pub report: Report,
-}
+use writer::KustomizationWriter;
 
 /// Writes a bundle. It always succeeds; whether it says all that the manifests say is in
 /// [`Kustomization::report`].
@@ -101,7 +48,7 @@ pub fn kustomize(
     options: &KustomizeOptions,
 ) -> Kustomization {
     let decided = Decided::new(bundle, options);
-    let mut writer = Writer {
+    let mut writer = KustomizationWriter {
         manifests,
         options,
         policies: Policies::new(manifests, decided.clone()),
@@ -117,7 +64,7 @@ pub fn kustomize(
     }
     writer.policies();
     writer.taken_names();
-    let Writer {
+    let KustomizationWriter {
         mut objects,
         mut report,
         ..
@@ -131,74 +78,7 @@ pub fn kustomize(
     Kustomization { objects, report }
 }
 
-struct Writer<'a> {
-    manifests: &'a Manifests,
-    options: &'a KustomizeOptions,
-    policies: Policies<'a>,
-    decided: Decided,
-    objects: Vec<WrittenObject>,
-    report: Report,
-}
-
-impl Writer<'_> {
-    /// What is passed on as it is.
-    fn kept(&mut self) {
-        for document in self.manifests.documents() {
-            let kept = match document.object_kind() {
-                ObjectKind::Route(_) => self.kept_route(document),
-                ObjectKind::BackendTrafficPolicy
-                | ObjectKind::ClientTrafficPolicy
-                | ObjectKind::EnvoyExtensionPolicy
-                | ObjectKind::Ingress => None,
-                _ => Some(WrittenObject::kept(document)),
-            };
-            self.objects.extend(kept);
-        }
-    }
-
-    /// A route that others serve, for those; what was not accepted stays out.
-    fn kept_route(&self, document: &Document) -> Option<WrittenObject> {
-        let (kind, namespace, name) = (document.kind(), document.namespace(), document.name());
-        let mut object = WrittenObject::kept(document);
-        if self.decided.is_partial() && !self.decided.contains(kind, namespace, name) {
-            return Some(object);
-        }
-        let parents = object
-            .value
-            .pointer_mut("/spec/parentRefs")?
-            .as_array_mut()?;
-        parents.retain(|parent| {
-            let text = |field: &str| parent.get(field).and_then(Value::as_str);
-            let kind = text("kind").unwrap_or("Gateway");
-            let namespace = text("namespace").unwrap_or(namespace);
-            let name = text("name").unwrap_or_default();
-            let mut owners = self.manifests.documents();
-            !owners.any(|one| (one.kind(), one.namespace(), one.name()) == (kind, namespace, name))
-        });
-        (!parents.is_empty()).then_some(object)
-    }
-
-    /// The part of a SecurityPolicy that runs before the filters looks at the first match, which is the
-    /// entry for all routes; that behind them (authorization) at the dispatch route. Only on the Gateway
-    /// both are covered.
-    fn security_policies(&mut self) {
-        let mut ignored = Report::default();
-        let policies = &self.manifests.security_policies;
-        let attached = target::attach(self.manifests, policies, &mut ignored);
-        for (scope, policy) in &attached {
-            let Some(policy) = policies.get(*policy).filter(|_| self.decided.has(scope)) else {
-                continue;
-            };
-            let message = format!(
-                "{scope} is decided in the filters, where this policy does not reach: let it target \
-                 the Gateway"
-            );
-            let condition = Condition::accepted("TargetNotFound");
-            self.report
-                .refuse(&policy.document, "spec", condition, message);
-        }
-    }
-
+impl KustomizationWriter<'_> {
     /// A name that an object of the manifests, or of another Gateway, has already.
     fn taken_names(&mut self) {
         let mut names = BTreeSet::new();
@@ -234,7 +114,7 @@ impl Writer<'_> {
         let entries = entry::objects(self, gateway, &routes);
         let service = self.options.rate_limit_service.as_ref();
         let service = service.filter(|_| called_cluster(gateway).is_some());
-        let callout = service.map(|service| entry::callout(gateway, &routes, service));
+        let callout = service.map(|service| callout::callout(gateway, &routes, service));
         self.without_service(gateway);
         self.objects.extend(dispatched.objects);
         self.objects.extend(entries);
@@ -307,24 +187,4 @@ impl Writer<'_> {
 fn called_cluster(gateway: &GatewayBundle) -> Option<&str> {
     let service = gateway.rate_limit.as_ref()?.service.as_ref()?;
     Some(&service.cluster)
-}
-
-/// The folder of a Gateway, and how the names of its objects in a namespace start.
-fn folder(gateway: &GatewayBundle) -> String {
-    format!("{}-{}", gateway.namespace, gateway.name)
-}
-
-fn prefix(gateway: &GatewayBundle, namespace: &str) -> String {
-    match gateway.namespace == namespace {
-        true => gateway.name.clone(),
-        false => folder(gateway),
-    }
-}
-
-fn gateway_api(version: &str) -> String {
-    format!("{GATEWAY_API}/{version}")
-}
-
-fn envoy_gateway() -> String {
-    format!("{ENVOY_GATEWAY}/v1alpha1")
 }

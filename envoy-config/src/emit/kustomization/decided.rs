@@ -1,6 +1,6 @@
 //! Which routes the filters decide for: all that Gateways serve, or those of them that are chosen.
 
-use super::KustomizeOptions;
+use super::options::KustomizeOptions;
 use crate::resolve::model::{Bundle, ServedRule};
 use crate::resolve::target::Scope;
 use gateway_filter_sdk::route::spec::{RouteKind, RouteSpec};

@@ -6,11 +6,13 @@
 //! listener cannot have routes of both kinds for the same hostnames.
 
 use super::decided::Decided;
+use super::group::{Dispatched, Group, RuleNames, dispatch_file};
+use super::naming::{envoy_gateway, gateway_api, prefix};
 use super::object::{WrittenObject, members};
 use super::policy::Policies;
-use super::{envoy_gateway, folder, gateway_api, prefix};
+use super::reference::{backend_ref, parents};
 use crate::load::model::Timeouts;
-use crate::load::{GATEWAY_API, Manifests};
+use crate::load::{ENVOY_GATEWAY, GATEWAY_API, Manifests};
 use crate::resolve::backend;
 use crate::resolve::model::{Backend, GatewayBundle, ServedRule};
 use gateway_filter_sdk::route::spec::RouteKind;
@@ -34,28 +36,6 @@ pub(super) struct Plan<'a> {
     hostnames: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What is in one HTTPRoute.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Group {
-    pub(super) namespace: String,
-    /// Backends of GRPCRoutes, which are spoken to as the client speaks.
-    pub(super) grpc: bool,
-    /// The route whose policy these rules have; absent is of all that have none.
-    pub(super) route: Option<String>,
-    /// The rule of that route, by its index, whose retries are that policy.
-    pub(super) retried: Option<usize>,
-}
-
-impl Group {
-    /// Of which kind the routes are.
-    pub(super) fn kind(&self) -> RouteKind {
-        match self.grpc {
-            true => RouteKind::GRPCRoute,
-            false => RouteKind::HTTPRoute,
-        }
-    }
-}
-
 #[derive(Debug, Clone, PartialEq)]
 struct DispatchRule {
     /// Which rule of the manifests this is for; absent is any.
@@ -63,17 +43,6 @@ struct DispatchRule {
     backend: Backend,
     spec: Map<String, Value>,
     host_header: Option<String>,
-}
-
-/// By the name of a rule in the manifests, its names in an HTTPRoute.
-pub(super) type RuleNames = Vec<(String, String)>;
-
-/// What was written for the dispatch.
-#[derive(Default)]
-pub(super) struct Dispatched {
-    pub(super) objects: Vec<WrittenObject>,
-    /// The HTTPRoutes of each group.
-    pub(super) routes: BTreeMap<Group, Vec<(String, RuleNames)>>,
 }
 
 impl<'a> Plan<'a> {
@@ -196,7 +165,7 @@ pub(super) fn objects(manifests: &Manifests, gateway: &GatewayBundle, plan: &Pla
                 let spec = plan.route_spec(&group.namespace, parents, specs.into());
                 let names = (name.clone(), names);
                 dispatched.objects.push(WrittenObject::new(
-                    file(gateway),
+                    dispatch_file(gateway),
                     comment(group),
                     (gateway_api("v1"), "HTTPRoute"),
                     (&group.namespace, &name),
@@ -229,10 +198,6 @@ pub(super) fn objects(manifests: &Manifests, gateway: &GatewayBundle, plan: &Pla
     objects.append(&mut dispatched.objects);
     dispatched.objects = objects;
     dispatched
-}
-
-pub(super) fn file(gateway: &GatewayBundle) -> String {
-    format!("{}/dispatch.yaml", folder(gateway))
 }
 
 fn comment(group: &Group) -> String {
@@ -272,7 +237,7 @@ fn specs(
         let header = rule.host_header.as_deref().unwrap_or(HOST_HEADER);
         let host = host_filter_name(gateway, &group.namespace, header);
         let host = json!({"type": "ExtensionRef", "extensionRef":
-            {"group": super::ENVOY_GATEWAY, "kind": "HTTPRouteFilter", "name": host}});
+            {"group": ENVOY_GATEWAY, "kind": "HTTPRouteFilter", "name": host}});
         let filters = spec.entry("filters").or_insert_with(|| json!([]));
         if let Some(filters) = filters.as_array_mut() {
             filters.push(host);
@@ -300,33 +265,6 @@ fn specs(
     (specs, names)
 }
 
-pub(super) fn backend_ref(backend: &Backend) -> Value {
-    let Backend {
-        namespace,
-        service,
-        port,
-        ..
-    } = backend;
-    json!({"name": service, "namespace": namespace, "port": port})
-}
-
-/// References to listeners, by their names as of Envoy Gateway's virtual hosts.
-pub(super) fn parents<'n>(listeners: impl Iterator<Item = &'n String>) -> Vec<Value> {
-    let parent = |name: &String| {
-        let parts: Vec<&str> = name.split('/').collect();
-        let (kind, namespace, name, section) = match parts.as_slice() {
-            [namespace, gateway, listener] => ("Gateway", namespace, gateway, listener),
-            [_, _, namespace, set, listener] => ("ListenerSet", namespace, set, listener),
-            _ => return None,
-        };
-        Some(json!({
-            "group": GATEWAY_API, "kind": kind, "namespace": namespace, "name": name,
-            "sectionName": section,
-        }))
-    };
-    listeners.filter_map(parent).collect()
-}
-
 fn host_filter_name(gateway: &GatewayBundle, namespace: &str, header: &str) -> String {
     let prefix = prefix(gateway, namespace);
     match header {
@@ -337,7 +275,7 @@ fn host_filter_name(gateway: &GatewayBundle, namespace: &str, header: &str) -> S
 
 fn host_filter(gateway: &GatewayBundle, namespace: &str, header: &str) -> WrittenObject {
     WrittenObject::new(
-        file(gateway),
+        dispatch_file(gateway),
         format!("The Host that a backend sees: what {header} says, if a filter set it."),
         (envoy_gateway(), "HTTPRouteFilter"),
         (namespace, &host_filter_name(gateway, namespace, header)),
@@ -348,7 +286,7 @@ fn host_filter(gateway: &GatewayBundle, namespace: &str, header: &str) -> Writte
 fn grant(gateway: &GatewayBundle, from: &str, to: &Backend) -> WrittenObject {
     let name = format!("{}-dispatch-{}", prefix(gateway, &to.namespace), to.service);
     WrittenObject::new(
-        file(gateway),
+        dispatch_file(gateway),
         format!("What GRPCRoutes of {from} may use, their dispatch may."),
         (gateway_api("v1beta1"), "ReferenceGrant"),
         (&to.namespace, &name),

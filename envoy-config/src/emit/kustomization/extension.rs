@@ -1,10 +1,13 @@
 //! The EnvoyExtensionPolicy that loads the filters.
 
-use super::dispatch::{Plan, parents};
+use super::callout::callout_cluster;
+use super::dispatch::Plan;
+use super::module::{FILTERS, list, wasm};
+use super::naming::{envoy_gateway, folder, prefix};
 use super::object::WrittenObject;
-use super::policy::target_ref;
-use super::{Writer, entry, envoy_gateway, folder, prefix};
-use crate::load::{Document, ObjectKind};
+use super::reference::{parents, target_ref};
+use super::writer::KustomizationWriter;
+use crate::load::{Document, find};
 use crate::report::{Condition, Report, Severity};
 use crate::resolve::model::{GatewayBundle, ListenerInfo};
 use crate::resolve::target::{self, Scope};
@@ -12,44 +15,12 @@ use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
 use gateway_filter_sdk::route::spec::{RouteMatchSpec, RouteSpec};
 use serde_json::{Map, Value, json};
 
-/// The filters, in the order of the chain.
-const FILTERS: [&str; 3] = [ROUTE_MATCH, "rate-limit", "canary"];
-
-/// The filter that decides where requests go.
-pub(super) const ROUTE_MATCH: &str = "route-match";
-
 /// The fields of an EnvoyExtensionPolicy that list extensions.
 const EXTENSIONS: [&str; 4] = ["dynamicModule", "extProc", "lua", "wasm"];
 
-/// Where Envoy Gateway gets the modules: a URL with `{name}` for the filter's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CodeSource {
-    /// `https://…` of a file, else an OCI image.
-    pub url: String,
-}
-
-impl Default for CodeSource {
-    fn default() -> Self {
-        Self {
-            url: "registry.example.com/gateway-filters/{name}:latest".to_owned(),
-        }
-    }
-}
-
-impl CodeSource {
-    fn code(&self, name: &str) -> Value {
-        let url = self.url.replace("{name}", name);
-        if url.starts_with("https://") || url.starts_with("http://") {
-            return json!({"type": "HTTP", "http": {"url": url}});
-        }
-        let url = url.strip_prefix("oci://").unwrap_or(&url);
-        json!({"type": "Image", "image": {"url": url}})
-    }
-}
-
 /// One policy on the Gateway; where that would be too large an object, one for each listener.
 pub(super) fn objects(
-    writer: &mut Writer,
+    writer: &mut KustomizationWriter,
     gateway: &GatewayBundle,
     plan: &Plan,
 ) -> Vec<WrittenObject> {
@@ -97,8 +68,13 @@ fn size(object: &WrittenObject) -> usize {
     object.value.to_string().len()
 }
 
-fn too_large(writer: &mut Writer, gateway: &GatewayBundle, part: &WrittenObject, listener: &str) {
-    let found = crate::load::find(
+fn too_large(
+    writer: &mut KustomizationWriter,
+    gateway: &GatewayBundle,
+    part: &WrittenObject,
+    listener: &str,
+) {
+    let found = find(
         &writer.manifests.gateways,
         &gateway.namespace,
         &gateway.name,
@@ -137,7 +113,11 @@ fn of_listener(spec: &RouteMatchSpec, listener: &ListenerInfo) -> RouteMatchSpec
 }
 
 /// On the chosen routes alone: a policy for each namespace, on what takes their place.
-fn on_routes(writer: &Writer, gateway: &GatewayBundle, plan: &Plan) -> Vec<WrittenObject> {
+fn on_routes(
+    writer: &KustomizationWriter,
+    gateway: &GatewayBundle,
+    plan: &Plan,
+) -> Vec<WrittenObject> {
     let routes = gateway.route_match.routes.iter();
     let spec = RouteMatchSpec {
         listeners: gateway.route_match.listeners.clone(),
@@ -165,7 +145,7 @@ fn on_routes(writer: &Writer, gateway: &GatewayBundle, plan: &Plan) -> Vec<Writt
 }
 
 fn policy(
-    writer: &Writer,
+    writer: &KustomizationWriter,
     gateway: &GatewayBundle,
     plan: &Plan,
     routes: &RouteMatchSpec,
@@ -198,64 +178,20 @@ fn policy(
 
 /// The cluster of the route that is written for the service.
 fn call_the_service(
-    writer: &Writer,
+    writer: &KustomizationWriter,
     gateway: &GatewayBundle,
     plan: &Plan,
     limits: Option<&mut RateLimitFilterSpec>,
 ) {
     let service = limits.and_then(|limits| limits.service.as_mut());
     if let Some(service) = service.filter(|_| writer.options.rate_limit_service.is_some()) {
-        service.cluster = entry::callout_cluster(gateway, plan);
+        service.cluster = callout_cluster(gateway, plan);
     }
-}
-
-fn wasm(writer: &Writer, name: &str, config: Value) -> Value {
-    let given = given(writer, name);
-    let code = writer.options.code.as_ref().map(|code| code.code(name));
-    let code = code.or_else(|| given.as_ref()?.get("code").cloned());
-    let code = code.unwrap_or_else(|| CodeSource::default().code(name));
-    let open = fails_open(writer, name);
-    let mut entry = json!({"name": name, "rootID": name, "code": code, "config": config});
-    if let Some(entry) = entry.as_object_mut().filter(|_| open) {
-        entry.insert("failOpen".to_owned(), true.into());
-    }
-    entry
-}
-
-/// Whether a filter is passed over when its module fails.
-pub(super) fn fails_open(writer: &Writer, name: &str) -> bool {
-    let given = given(writer, name);
-    let open = given.is_some_and(|given| given.get("failOpen") == Some(&Value::Bool(true)));
-    open || writer.options.fail_open.contains(name)
-}
-
-/// How a policy of the manifests loads that filter, the oldest one.
-fn given(writer: &Writer, name: &str) -> Option<Value> {
-    let mut policies: Vec<&Document> = extension_policies(writer).collect();
-    policies.sort_by(|a, b| a.seniority().cmp(&b.seniority()));
-    let entries = policies
-        .into_iter()
-        .flat_map(|document| list(document, "wasm"));
-    entries
-        .filter(|entry| entry.get("name").and_then(Value::as_str) == Some(name))
-        .find(|entry| entry.get("code").is_some())
-}
-
-fn extension_policies<'a>(writer: &Writer<'a>) -> impl Iterator<Item = &'a Document> {
-    let documents = writer.manifests.documents();
-    documents.filter(|one| one.object_kind() == ObjectKind::EnvoyExtensionPolicy)
-}
-
-/// The entries of a list in `spec`.
-fn list(document: &Document, field: &str) -> Vec<Value> {
-    let spec = document.value().get("spec");
-    let list = spec.and_then(|spec| spec.get(field)?.as_array().cloned());
-    list.unwrap_or_default()
 }
 
 /// The policies that load nothing for what the filters decide on, as they are; and what is lost of
 /// others.
-pub(super) fn kept(writer: &mut Writer) {
+pub(super) fn kept(writer: &mut KustomizationWriter) {
     let attached = attached(writer);
     for (index, policy) in writer.manifests.extension_policies.iter().enumerate() {
         let scopes = attached.iter().filter(|(_, one)| **one == index);
@@ -283,14 +219,14 @@ pub(super) fn kept(writer: &mut Writer) {
     }
 }
 
-fn attached(writer: &Writer) -> target::Attached {
+fn attached(writer: &KustomizationWriter) -> target::Attached {
     let policies = &writer.manifests.extension_policies;
     target::attach(writer.manifests, policies, &mut Report::default())
 }
 
 /// Whether the filters decide on what the policy is for: a route, or where all routes are theirs, a
 /// Gateway or listener.
-fn concerns(writer: &Writer, scope: &Scope) -> bool {
+fn concerns(writer: &KustomizationWriter, scope: &Scope) -> bool {
     match scope.is_route() {
         true => writer.decided.has(scope),
         false => !writer.decided.is_partial(),
@@ -298,7 +234,7 @@ fn concerns(writer: &Writer, scope: &Scope) -> bool {
 }
 
 /// The extensions of others on this Gateway, which go into the same policy: a target takes one only.
-fn others(writer: &Writer, gateway: &GatewayBundle) -> Map<String, Value> {
+fn others(writer: &KustomizationWriter, gateway: &GatewayBundle) -> Map<String, Value> {
     let mut kept = Map::new();
     for (scope, policy) in attached(writer) {
         let here = scope.is_in("Gateway", &gateway.namespace, &gateway.name);

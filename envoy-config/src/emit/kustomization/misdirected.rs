@@ -5,9 +5,9 @@
 //! connection that another has accepted. Routes cannot say so, as none may have a hostname that its
 //! listener has not; an EnvoyPatchPolicy can. Where Envoy Gateway has it switched off, the answer is 404.
 
+use super::naming::{envoy_gateway, folder};
 use super::object::WrittenObject;
-use super::policy::target_ref;
-use super::{envoy_gateway, folder};
+use super::reference::target_ref;
 use crate::resolve::model::{GatewayBundle, ListenerInfo};
 use serde_json::{Value, json};
 

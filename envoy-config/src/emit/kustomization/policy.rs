@@ -4,11 +4,13 @@
 //! dispatch, where Envoy decides on clusters, timeouts and retries.
 
 use super::decided::Decided;
-use super::dispatch::{Dispatched, Group, RuleNames};
-use super::object::{WrittenObject, members};
-use super::{OWNED_HEADERS, envoy_gateway, prefix, retry};
+use super::group::{Dispatched, Group, RuleNames, dispatch_file};
+use super::naming::{envoy_gateway, prefix};
+use super::object::WrittenObject;
+use super::reference::target_ref;
+use super::{client, retry};
 use crate::load::model::Route;
-use crate::load::{Document, GATEWAY_API, Manifests, Object};
+use crate::load::{Document, Manifests, Object, find};
 use crate::report::{Report, Severity};
 use crate::resolve::model::{GatewayBundle, ServedRule};
 use crate::resolve::target::{self, Attached, Scope};
@@ -156,18 +158,18 @@ impl<'a> Policies<'a> {
             objects.extend(self.traffic_objects(index, &policy.document));
         }
         for policy in &self.manifests.client_policies {
-            objects.push(amended(&policy.document));
+            objects.push(client::amended(&policy.document));
         }
         for (namespace, name) in &self.gateways {
             if !self.has_client_policy(namespace, name) {
-                objects.push(stripping(namespace, name));
+                objects.push(client::stripping(namespace, name));
             }
         }
         (objects, std::mem::take(&mut self.report))
     }
 
     fn has_client_policy(&self, namespace: &str, name: &str) -> bool {
-        let gateway = crate::load::find(&self.manifests.gateways, namespace, name);
+        let gateway = find(&self.manifests.gateways, namespace, name);
         gateway.is_some_and(|gateway| {
             let scope = Scope::of_object(&gateway.document);
             self.client.contains_key(&scope)
@@ -297,16 +299,6 @@ fn settings(document: Option<&Document>) -> Map<String, Value> {
     spec
 }
 
-pub(super) fn target_ref(kind: &str, name: &str, section: Option<&str>) -> Value {
-    let target = members([
-        ("group", Some(GATEWAY_API.into())),
-        ("kind", Some(kind.into())),
-        ("name", Some(name.into())),
-        ("sectionName", section.map(Value::from)),
-    ]);
-    target.into()
-}
-
 /// Clients of GRPCRoutes speak HTTP/2, and so have their backends to be spoken to.
 fn client_protocol(
     gateway: &GatewayBundle,
@@ -319,59 +311,10 @@ fn client_protocol(
         .collect();
     let name = format!("{}-dispatch-grpc", prefix(gateway, &group.namespace));
     WrittenObject::new(
-        super::dispatch::file(gateway),
+        dispatch_file(gateway),
         "Backends of GRPCRoutes are spoken to in the client's protocol, which is HTTP/2.",
         (envoy_gateway(), "BackendTrafficPolicy"),
         (&group.namespace, &name),
         json!({"targetRefs": targets, "mergeType": "StrategicMerge", "useClientProtocol": true}),
-    )
-}
-
-/// Takes off what nobody but the filters may set, before the first match.
-fn removed(headers: &mut Value) {
-    if !headers.is_object() {
-        *headers = json!({});
-    }
-    let early = &mut headers["earlyRequestHeaders"];
-    if !early.is_object() {
-        *early = json!({});
-    }
-    let list = &mut early["remove"];
-    if !list.is_array() {
-        *list = json!([]);
-    }
-    if let Some(list) = list.as_array_mut() {
-        let known: Vec<String> = list
-            .iter()
-            .filter_map(|one| one.as_str())
-            .map(str::to_lowercase)
-            .collect();
-        let owned = OWNED_HEADERS.iter();
-        let missing = owned.filter(|header| !known.iter().any(|one| one == *header));
-        list.extend(missing.map(|header| Value::from(*header)));
-    }
-}
-
-/// A ClientTrafficPolicy that takes them off, too.
-fn amended(document: &Document) -> WrittenObject {
-    let mut object = WrittenObject::kept(document);
-    "policies.yaml".clone_into(&mut object.file);
-    "Takes off what nobody but the filters may set, too.".clone_into(&mut object.comment);
-    if let Some(spec) = object.value.get_mut("spec") {
-        removed(&mut spec["headers"]);
-    }
-    object
-}
-
-/// A ClientTrafficPolicy that does nothing else.
-fn stripping(namespace: &str, name: &str) -> WrittenObject {
-    let mut headers = json!({});
-    removed(&mut headers);
-    WrittenObject::new(
-        format!("{namespace}-{name}/filters.yaml"),
-        "Takes off what nobody but the filters may set, before the first match.",
-        (envoy_gateway(), "ClientTrafficPolicy"),
-        (namespace, &format!("{name}-owned-headers")),
-        json!({"targetRefs": [target_ref("Gateway", name, None)], "headers": headers}),
     )
 }

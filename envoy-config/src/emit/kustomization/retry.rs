@@ -4,10 +4,10 @@
 //! `reset` among Envoy's reasons: a backend that resets or is late for `backendRequest` gets no other try.
 //! A BackendTrafficPolicy may name that reason, and is heard where the rule has no `retry` of its own.
 
-use super::dispatch::{Group, file};
-use super::envoy_gateway;
+use super::group::{Group, dispatch_file};
+use super::naming::envoy_gateway;
 use super::object::{WrittenObject, members};
-use super::policy::target_ref;
+use super::reference::target_ref;
 use crate::resolve::model::GatewayBundle;
 use crate::resolve::native::NativeSettings;
 use gateway_api::Duration;
@@ -44,7 +44,7 @@ pub(super) fn policy(
         ("useClientProtocol", group.grpc.then(|| true.into())),
     ]);
     Some(WrittenObject::new(
-        file(gateway),
+        dispatch_file(gateway),
         "Retries of a rule, after resets and late attempts, too.",
         (envoy_gateway(), "BackendTrafficPolicy"),
         (&group.namespace, routes.first()?),

@@ -1,7 +1,7 @@
 //! HTTPRoutes and EnvoyExtensionPolicies, as YAML.
 
 use super::gateway_name::GatewayName;
-use crate::emit::kustomization::yaml;
+use crate::emit::yaml::yaml;
 use crate::load::{Document, ENVOY_GATEWAY, GATEWAY_API};
 use crate::resolve::ingress::{CanaryIngress, CanaryShare, Ingresses, MainIngress, PlannedRule};
 use gateway_filter_sdk::route::spec::{BackendRefSpec, RuleSpec};
