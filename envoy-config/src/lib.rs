@@ -5,6 +5,9 @@
 //! routes attach to which listeners, which backends they may use, what each filter means. What is
 //! not accepted is in the [`Report`], under the condition that Kubernetes would show. [`migrate`] writes
 //! Gateway API manifests for Ingress objects.
+//!
+//! The modules follow that order, and each uses only those before it: `load`, `resolve`, `emit`. The
+//! report stands beside them.
 #![warn(missing_docs)]
 
 mod emit;

@@ -20,7 +20,7 @@ pub use manifests::Manifests;
 pub(crate) use object::{Object, find};
 
 use miette::NamedSource;
-use problem::{LoadErrors, Problem, Source};
+use problem::{LoadErrors, Problem, SourceFile};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ struct Loader {
 
 impl Loader {
     fn text(&mut self, name: &str, text: &str) {
-        let source: Source = NamedSource::new(name, Arc::from(text)).with_language("yaml");
+        let source: SourceFile = NamedSource::new(name, Arc::from(text)).with_language("yaml");
         match yaml::parse(&source) {
             Ok(documents) => documents
                 .into_iter()
@@ -88,7 +88,7 @@ impl Loader {
         }
     }
 
-    fn document(&mut self, source: &Source, yaml: yaml::YamlDocument) {
+    fn document(&mut self, source: &SourceFile, yaml: yaml::YamlDocument) {
         let document = match Document::new(source, yaml) {
             Ok(document) => Arc::new(document),
             Err(problem) => return self.problems.push(*problem),

@@ -1,7 +1,7 @@
 //! One object of a manifest file.
 
 use super::kind::{self, ObjectKind};
-use super::problem::{Position, Problem, Source};
+use super::problem::{Position, Problem, SourceFile};
 use super::yaml::YamlDocument;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 /// A Kubernetes object as it was written, and where each of its fields stands.
 #[derive(Debug, Clone)]
 pub struct Document {
-    source: Source,
+    source: SourceFile,
     value: Value,
     positions: HashMap<String, Position>,
     group: String,
@@ -22,7 +22,7 @@ pub struct Document {
 
 impl Document {
     /// Takes what every object has out of a YAML document.
-    pub(super) fn new(source: &Source, yaml: YamlDocument) -> Result<Self, Box<Problem>> {
+    pub(super) fn new(source: &SourceFile, yaml: YamlDocument) -> Result<Self, Box<Problem>> {
         let YamlDocument { value, positions } = yaml;
         let place = |path: &str| nearest(&positions, path);
         let refuse =

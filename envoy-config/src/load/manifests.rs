@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(crate) type Labels = BTreeMap<String, String>;
 
 /// Objects of one kind by namespace and name.
-type Named<T> = HashMap<(String, String), Object<T>>;
+type ByName<T> = HashMap<(String, String), Object<T>>;
 
 /// The objects of some manifest files.
 #[derive(Debug, Clone, Default)]
@@ -26,14 +26,14 @@ pub struct Manifests {
     pub(crate) listener_sets: Vec<Object<ListenerSetSpec>>,
     pub(crate) routes: Vec<Object<Route>>,
     pub(crate) grants: Vec<Object<GrantSpec>>,
-    pub(crate) route_filters: Named<HTTPRouteFilterSpec>,
+    pub(crate) route_filters: ByName<HTTPRouteFilterSpec>,
     pub(crate) traffic_policies: Vec<Object<Policy<TrafficSettings>>>,
     pub(crate) client_policies: Vec<Object<Policy<ClientSettings>>>,
     pub(crate) extension_policies: Vec<Object<Policy<Extensions>>>,
     pub(crate) security_policies: Vec<Object<Policy<SecuritySettings>>>,
     pub(crate) ingresses: Vec<Object<Ingress>>,
-    pub(crate) services: Named<Service>,
-    pub(crate) config_maps: Named<ConfigMap>,
+    pub(crate) services: ByName<Service>,
+    pub(crate) config_maps: ByName<ConfigMap>,
     pub(crate) namespaces: BTreeMap<String, Labels>,
 }
 

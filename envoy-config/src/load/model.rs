@@ -103,7 +103,7 @@ pub(crate) struct RouteSpec {
     #[serde(default)]
     pub(crate) hostnames: Option<Vec<String>>,
     #[serde(default)]
-    pub(crate) rules: Option<Vec<Rule>>,
+    pub(crate) rules: Option<Vec<RouteRule>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -132,7 +132,7 @@ impl ParentRef {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Rule {
+pub(crate) struct RouteRule {
     #[serde(default)]
     pub(crate) name: Option<String>,
     #[serde(default)]

@@ -19,7 +19,7 @@ pub struct Position {
 }
 
 /// The text of a manifest file and the name it was given.
-pub(crate) type Source = NamedSource<Arc<str>>;
+pub(crate) type SourceFile = NamedSource<Arc<str>>;
 
 /// One mistake in the manifests. As text it is a line
 /// `file:line:column: Kind namespace/name: field: what is wrong`; as a diagnostic it shows the line.
@@ -36,7 +36,7 @@ pub struct Problem {
     /// What is wrong.
     pub message: String,
     #[source_code]
-    source_code: Option<Source>,
+    source_code: Option<SourceFile>,
     #[label("here")]
     label: Option<SourceSpan>,
 }
@@ -56,7 +56,7 @@ impl Problem {
     }
 
     /// A mistake at a place of a file.
-    pub(crate) fn at(source: &Source, position: Position, message: String) -> Box<Self> {
+    pub(crate) fn at(source: &SourceFile, position: Position, message: String) -> Box<Self> {
         let mut problem = Self::unreadable(source.name(), message);
         problem.position = Some(position);
         problem.source_code = Some(source.clone());

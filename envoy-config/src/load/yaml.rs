@@ -1,6 +1,6 @@
 //! YAML text to JSON values that remember where each key and list item stood.
 
-use super::problem::{Position, Problem, Source};
+use super::problem::{Position, Problem, SourceFile};
 use saphyr::{LoadableYamlNode, MarkedYaml, Marker, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ pub(crate) struct YamlDocument {
 }
 
 /// The documents of `text`, empty ones left out.
-pub(crate) fn parse(source: &Source) -> Result<Vec<YamlDocument>, Box<Problem>> {
+pub(crate) fn parse(source: &SourceFile) -> Result<Vec<YamlDocument>, Box<Problem>> {
     let text = source.inner();
     let bytes: Vec<usize> = text.char_indices().map(|(offset, _)| offset).collect();
     let nodes = MarkedYaml::load_from_str(text).map_err(|error| {
@@ -27,7 +27,7 @@ pub(crate) fn parse(source: &Source) -> Result<Vec<YamlDocument>, Box<Problem>> 
     })?;
     let mut documents = Vec::new();
     for node in &nodes {
-        let mut reader = Reader {
+        let mut reader = YamlReader {
             source,
             bytes: &bytes,
             positions: HashMap::new(),
@@ -82,14 +82,14 @@ impl YamlDocument {
     }
 }
 
-struct Reader<'a> {
-    source: &'a Source,
+struct YamlReader<'a> {
+    source: &'a SourceFile,
     /// Byte offset of each character: YAML counts characters, diagnostics count bytes.
     bytes: &'a [usize],
     positions: HashMap<String, Position>,
 }
 
-impl Reader<'_> {
+impl YamlReader<'_> {
     fn value(
         &mut self,
         node: &MarkedYaml,
@@ -173,7 +173,7 @@ fn position(bytes: &[usize], text: &str, start: &Marker, end: Option<&Marker>) -
 
 /// The parser's message, made more telling for the mistakes that are made most often. The parser
 /// notices a wrong indent on the line itself or on the one below.
-fn scan_problem(source: &Source, position: Position, info: &str) -> Box<Problem> {
+fn scan_problem(source: &SourceFile, position: Position, info: &str) -> Box<Problem> {
     let text = source.inner();
     let rest = text.get(position.offset..).unwrap_or_default();
     let key = rest.split([':', '\n']).next().unwrap_or_default().trim();

@@ -8,7 +8,7 @@ use crate::load::policy::ClientSettings;
 use crate::load::{Document, Manifests, Object, ObjectKind, policy};
 use crate::report::{Report, Severity};
 use crate::resolve::attach::{self, AttachedListener, Attachment, Protocol};
-use crate::resolve::canary::{Canaries, GatewayCanaries, Served};
+use crate::resolve::canary::{Canaries, GatewayCanaries, ServedGateway};
 use crate::resolve::convert::{Converted, convert};
 use crate::resolve::limits::{GatewayLimits, Limits};
 use gateway_filter_sdk::route::spec::{ListenerSpec, RouteMatchSpec, RuleSpec};
@@ -109,7 +109,7 @@ fn gateway_bundle(
         .map(|(attachment, converted)| (*attachment, converted.spec.rules.as_slice()))
         .collect();
     let GatewayLimits { filter, refused } = limits.of_gateway(gateway, listeners, &rules);
-    let served = Served {
+    let served = ServedGateway {
         gateway: &gateway.document,
         listeners,
         routes: &routes,

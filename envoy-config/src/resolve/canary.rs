@@ -22,7 +22,7 @@ use crate::resolve::target::Scope;
 use gateway_filter_sdk::router::BACKEND_HEADER;
 use gateway_filter_sdk::split::spec::{BackendSpec, CanaryFilterSpec, CanarySpec, StickySpec};
 use gateway_filter_sdk::target::RouteFrom;
-use name::{Choices, Source};
+use name::{Choices, SplitSource};
 use rule::{AttachedRule, CanaryIndex};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +40,7 @@ pub(crate) struct Canaries<'m> {
 }
 
 /// A Gateway, as far as it is known.
-pub(crate) struct Served<'a> {
+pub(crate) struct ServedGateway<'a> {
     pub(crate) gateway: &'a Document,
     pub(crate) listeners: &'a [AttachedListener<'a>],
     pub(crate) routes: &'a [(&'a Attachment<'a>, &'a Converted)],
@@ -91,7 +91,11 @@ impl<'m> Canaries<'m> {
     }
 
     /// The rules of one Gateway that are split, and how.
-    pub(crate) fn of_gateway(&mut self, limits: &mut Limits, served: &Served) -> GatewayCanaries {
+    pub(crate) fn of_gateway(
+        &mut self,
+        limits: &mut Limits,
+        served: &ServedGateway,
+    ) -> GatewayCanaries {
         let mut choices = Choices::default();
         let mut decided = BTreeSet::new();
         for (route, (attachment, converted)) in served.routes.iter().enumerate() {
@@ -122,7 +126,7 @@ impl<'m> Canaries<'m> {
     fn settings(
         &mut self,
         limits: &mut Limits,
-        served: &Served,
+        served: &ServedGateway,
         route: usize,
         rule: AttachedRule,
     ) -> Option<Settings> {
@@ -155,7 +159,11 @@ impl<'m> Canaries<'m> {
     }
 
     /// How a rule is split, but for name and targets; none if that is left to its weights.
-    fn choice(&mut self, settings: Settings, rule: AttachedRule) -> Option<(Source, CanarySpec)> {
+    fn choice(
+        &mut self,
+        settings: Settings,
+        rule: AttachedRule,
+    ) -> Option<(SplitSource, CanarySpec)> {
         let canary = settings
             .canary
             .and_then(|index| Some((index, self.canary(index, rule)?)));
@@ -174,9 +182,9 @@ impl<'m> Canaries<'m> {
             return None;
         }
         let source = match (&canary, &settings.hash) {
-            (Some((index, _)), _) => Source::Canary(*index),
-            (None, Some((policy, _))) => Source::Hash(*policy),
-            (None, None) => Source::Rule(rule.name()),
+            (Some((index, _)), _) => SplitSource::Canary(*index),
+            (None, Some((policy, _))) => SplitSource::Hash(*policy),
+            (None, None) => SplitSource::Rule(rule.name()),
         };
         let own = canary.map(|(_, spec)| spec).unwrap_or_default();
         let spec = CanarySpec {

@@ -5,7 +5,7 @@ mod filters;
 
 pub(crate) use extension::refusing;
 
-use crate::load::model::{BackendRef, Route, Rule};
+use crate::load::model::{BackendRef, Route, RouteRule};
 use crate::load::route_filter::RouteMatchFilter;
 use crate::load::{Manifests, Object};
 use crate::report::{Condition, Report};
@@ -57,7 +57,7 @@ pub(crate) fn convert(
     };
     let spec = &route.value.spec;
     // "Rules: default [{matches: [{path: {type: PathPrefix, value: /}}]}]", of HTTPRoute alone.
-    let default = [Rule::default()];
+    let default = [RouteRule::default()];
     let rules = match (&spec.rules, route.value.kind) {
         (Some(rules), _) => rules.as_slice(),
         (None, RouteKind::HTTPRoute) => &default,
@@ -86,7 +86,7 @@ struct Converter<'a> {
 }
 
 impl Converter<'_> {
-    fn rule(&mut self, index: usize, rule: &Rule) -> (RuleSpec, ConvertedRule) {
+    fn rule(&mut self, index: usize, rule: &RouteRule) -> (RuleSpec, ConvertedRule) {
         let path = format!("spec.rules[{index}]");
         let matches = rule.matches.clone().unwrap_or_default();
         let name = rule.name.clone();

@@ -191,7 +191,7 @@ fn wanted(parent: &ParentRef) -> String {
 type Hosts<'a> = Vec<Option<&'a str>>;
 
 /// A route on a listener, and the hosts that it has there.
-type Served<'a> = (&'a Object<Route>, Hosts<'a>);
+type ServedHosts<'a> = (&'a Object<Route>, Hosts<'a>);
 
 fn hosts<'a>(listener: &AttachedListener<'a>, route: &'a Object<Route>) -> Hosts<'a> {
     let hostnames = route.value.spec.hostnames.as_deref();
@@ -217,7 +217,7 @@ fn keep_kinds_apart<'a>(
         key(a).cmp(&key(b))
     });
     // Per listener and kind: the routes there, and the hosts that they have taken.
-    let mut taken: BTreeMap<(usize, bool), Vec<Served>> = BTreeMap::new();
+    let mut taken: BTreeMap<(usize, bool), Vec<ServedHosts>> = BTreeMap::new();
     let mut kept = Vec::with_capacity(claims.len());
     for claim in claims {
         let grpc = claim.route.value.kind == RouteKind::GRPCRoute;

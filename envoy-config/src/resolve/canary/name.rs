@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// Why a rule is split, the first of these.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Source {
+pub(super) enum SplitSource {
     Canary(CanaryIndex),
     /// Index of a BackendTrafficPolicy.
     Hash(usize),
@@ -15,7 +15,7 @@ pub(super) enum Source {
     Rule(String),
 }
 
-impl Source {
+impl SplitSource {
     /// What it is called in its policy, and the policy.
     fn name(&self, manifests: &Manifests) -> (String, String) {
         let found = match self {
@@ -39,10 +39,10 @@ impl Source {
 
 /// Splits with neither name nor targets, and the rules that have them.
 #[derive(Debug, Default)]
-pub(super) struct Choices(BTreeMap<Source, Vec<(CanarySpec, Vec<RouteTargetSpec>)>>);
+pub(super) struct Choices(BTreeMap<SplitSource, Vec<(CanarySpec, Vec<RouteTargetSpec>)>>);
 
 impl Choices {
-    pub(super) fn add(&mut self, source: Source, spec: CanarySpec, target: RouteTargetSpec) {
+    pub(super) fn add(&mut self, source: SplitSource, spec: CanarySpec, target: RouteTargetSpec) {
         let splits = self.0.entry(source).or_default();
         match splits.iter_mut().find(|(known, _)| *known == spec) {
             Some((_, targets)) => targets.push(target),

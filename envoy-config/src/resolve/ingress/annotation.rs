@@ -33,7 +33,7 @@ pub(crate) struct CanaryAnnotations {
 
 /// What an Ingress says of itself as a canary; none if it is not one.
 pub(super) fn read(document: &Document, remarks: &mut Report) -> Option<CanaryAnnotations> {
-    let mut reader = Reader { document, remarks };
+    let mut reader = AnnotationReader { document, remarks };
     reader.unknown();
     let enabled = reader.text("canary").is_some_and(|text| {
         // As Go's `strconv.ParseBool`.
@@ -54,12 +54,12 @@ pub(super) fn read(document: &Document, remarks: &mut Report) -> Option<CanaryAn
     Some(CanaryAnnotations { weights, overrides })
 }
 
-struct Reader<'a> {
+struct AnnotationReader<'a> {
     document: &'a Document,
     remarks: &'a mut Report,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> AnnotationReader<'a> {
     /// The annotation without space around, if it is there and not empty.
     fn text(&self, name: &str) -> Option<&'a str> {
         let annotations = self.document.metadata().annotations.as_ref()?;
