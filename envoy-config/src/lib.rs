@@ -1,6 +1,6 @@
 //! Gateway API manifests in, filter configurations and Envoy Gateway manifests out.
 //!
-//! [`load`] reads manifests and refuses what an API server would refuse, with the line of each
+//! [`load()`] reads manifests and refuses what an API server would refuse, with the line of each
 //! mistake. [`bundle`] then does what the control plane does between the API and the proxy: which
 //! routes attach to which listeners, which backends they may use, what each filter means. What is
 //! not accepted is in the [`Report`], under the condition that Kubernetes would show. [`migrate`] writes

@@ -7,6 +7,7 @@ use super::object::Object;
 use super::policy::{self, ClientSettings, Extensions, Policy, SecuritySettings, TrafficSettings};
 use super::problem::Problem;
 use super::route_filter::HTTPRouteFilterSpec;
+use gateway_filter_sdk::route::spec::RouteKind;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use std::collections::{BTreeMap, HashMap};
@@ -57,16 +58,7 @@ impl Manifests {
         match document.object_kind() {
             ObjectKind::Gateway => self.gateways.push(Object::read(&document, "spec")?),
             ObjectKind::ListenerSet => self.listener_sets.push(Object::read(&document, "spec")?),
-            ObjectKind::Route(kind) => {
-                let Object {
-                    document,
-                    value: spec,
-                } = Object::read(&document, "spec")?;
-                self.routes.push(Object {
-                    document,
-                    value: Route { kind, spec },
-                });
-            }
+            ObjectKind::Route(kind) => self.routes.push(route(&document, kind)?),
             ObjectKind::ReferenceGrant => self.grants.push(Object::read(&document, "spec")?),
             ObjectKind::HTTPRouteFilter => {
                 self.route_filters
@@ -103,4 +95,15 @@ impl Manifests {
         self.documents.push(document);
         Ok(())
     }
+}
+
+fn route(document: &Arc<Document>, kind: RouteKind) -> Result<Object<Route>, Box<Problem>> {
+    let Object {
+        document,
+        value: spec,
+    } = Object::read(document, "spec")?;
+    Ok(Object {
+        document,
+        value: Route { kind, spec },
+    })
 }

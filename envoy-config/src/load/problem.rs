@@ -25,7 +25,7 @@ pub(crate) type SourceFile = NamedSource<Arc<str>>;
 /// `file:line:column: Kind namespace/name: field: what is wrong`; as a diagnostic it shows the line.
 #[derive(Debug, Clone, Error, Diagnostic)]
 pub struct Problem {
-    /// The file as it was named to [`crate::load`].
+    /// The file as it was named to [`crate::load()`].
     pub file: String,
     /// Where in it; absent if the file could not be read at all.
     pub position: Option<Position>,

@@ -60,18 +60,7 @@ pub(crate) fn resolve(
             format!("there is no Service {namespace}/{name}"),
         ));
     };
-    let Some(port) = backend.port else {
-        return Err((
-            "BackendNotFound",
-            "a reference to a Service needs a port".to_owned(),
-        ));
-    };
-    let h2c = is_h2c(&service.value, port).ok_or_else(|| {
-        (
-            "BackendNotFound",
-            format!("Service {namespace}/{name} has no port {port}"),
-        )
-    })?;
+    let (port, h2c) = port_of(service, backend.port)?;
     let http2 = h2c || route.value.kind == RouteKind::GRPCRoute;
     let (namespace, service) = (namespace.to_owned(), name.clone());
     Ok(Resolved {
@@ -80,6 +69,17 @@ pub(crate) fn resolve(
         port,
         http2,
     })
+}
+
+/// The port that is referred to, and whether it is spoken to in HTTP/2.
+fn port_of(service: &Object<Service>, port: Option<u16>) -> Result<(u16, bool), Invalid> {
+    let refuse = |message: String| ("BackendNotFound", message);
+    let port = port.ok_or_else(|| refuse("a reference to a Service needs a port".to_owned()))?;
+    let h2c = is_h2c(&service.value, port).ok_or_else(|| {
+        let name = service.document.full_name();
+        refuse(format!("Service {name} has no port {port}"))
+    })?;
+    Ok((port, h2c))
 }
 
 /// Group, kind and namespace of what refers or is referred to.

@@ -2,7 +2,7 @@
 
 mod route;
 
-use super::model::{Backend, Bundle, GatewayBundle, ListenerInfo, SecretName};
+use super::model::{Backend, Bundle, GatewayBundle, ListenerInfo, SecretName, ServedRule};
 use crate::load::model::{GatewaySpec, Route, SecretRef};
 use crate::load::policy::ClientSettings;
 use crate::load::{Document, Manifests, Object, ObjectKind, policy};
@@ -11,8 +11,8 @@ use crate::resolve::attach::{self, AttachedListener, Attachment, Protocol};
 use crate::resolve::canary::{Canaries, GatewayCanaries, ServedGateway};
 use crate::resolve::convert::{Converted, convert};
 use crate::resolve::limits::{GatewayLimits, Limits};
-use gateway_filter_sdk::route::spec::{ListenerSpec, RouteMatchSpec, RuleSpec};
-use std::collections::{BTreeMap, HashMap};
+use gateway_filter_sdk::route::spec::{ListenerSpec, RouteMatchSpec, RouteSpec, RuleSpec};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Attaches, resolves and converts. It always succeeds: what cannot be served is left out, or
 /// answered 500 where the Gateway API says so, and reported.
@@ -119,16 +119,7 @@ fn gateway_bundle(
         filter: canary,
         decided,
     } = canaries.of_gateway(limits, &served);
-    let mut specs = Vec::new();
-    let mut served_rules = Vec::new();
-    for (index, (attachment, converted)) in routes.iter().enumerate() {
-        let refused = |listener| refused.get(&(index, listener)).cloned().unwrap_or_default();
-        let decided = |rule| decided.contains(&(index, rule));
-        specs.extend(route::specs(
-            attachment, listeners, converted, refused, decided,
-        ));
-        served_rules.extend(route::served(attachment, listeners, converted, decided));
-    }
+    let (specs, served_rules) = specs_and_rules(&routes, listeners, &refused, &decided);
     let listeners: Vec<ListenerInfo> = listeners
         .iter()
         .filter_map(|listener| serving(listener, &limits.client_of(&gateway.document, listener)))
@@ -147,6 +138,26 @@ fn gateway_bundle(
         backends: backends(&routes),
         rules: served_rules,
     }
+}
+
+/// The routes as the route-match filter reads them, and their rules.
+fn specs_and_rules(
+    routes: &[(&Attachment, &Converted)],
+    listeners: &[AttachedListener],
+    refused: &BTreeMap<(usize, usize), BTreeSet<usize>>,
+    decided: &BTreeSet<(usize, usize)>,
+) -> (Vec<RouteSpec>, Vec<ServedRule>) {
+    let mut specs = Vec::new();
+    let mut served_rules = Vec::new();
+    for (index, (attachment, converted)) in routes.iter().enumerate() {
+        let refused = |listener| refused.get(&(index, listener)).cloned().unwrap_or_default();
+        let decided = |rule| decided.contains(&(index, rule));
+        specs.extend(route::specs(
+            attachment, listeners, converted, refused, decided,
+        ));
+        served_rules.extend(route::served(attachment, listeners, converted, decided));
+    }
+    (specs, served_rules)
 }
 
 /// The backends of all routes, by name.
