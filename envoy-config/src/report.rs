@@ -1,6 +1,6 @@
 //! What was refused or ignored, in the words of the conditions that Kubernetes would show.
 
-use crate::manifest::Document;
+use crate::load::Document;
 use std::fmt;
 
 /// How much an [`Entry`] matters.
