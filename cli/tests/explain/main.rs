@@ -17,7 +17,7 @@ fn explain(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gwf"))
         .arg("explain")
         .args(args)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .env("NO_COLOR", "1")
         .output()
         .unwrap()

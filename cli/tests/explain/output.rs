@@ -21,7 +21,7 @@ fn scenario(name: &str) -> String {
     format!("tests/scenarios/{name}/manifests.yaml")
 }
 
-const OWN: &str = "tests/harness/tests/explain/manifests.yaml";
+const OWN: &str = "cli/tests/explain/manifests.yaml";
 
 macro_rules! snapshot {
     ($name:ident, $manifests:expr, $($arg:expr),+) => {
@@ -196,7 +196,7 @@ fn each_gateway_that_takes_a_request_is_explained() {
 
 #[test]
 fn the_documentation_shows_what_is_printed() {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/explain.md");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/explain.md");
     let page = std::fs::read_to_string(page).unwrap();
     let args = [
         "http://app.example.com/",

@@ -49,15 +49,19 @@ fn what_cannot_be_served_is_refused_before_anything_listens() {
         ),
         (
             ["--gateway", "shop/other"],
-            "there is shop/public".to_owned(),
+            "they have shop/public".to_owned(),
         ),
         (
             ["--port", &format!("80={port}")],
             format!("127.0.0.1:{port}"),
         ),
         (
+            ["--port", "81=0"],
+            "--port 81: no Gateway has a listener on port 81; there are 80".to_owned(),
+        ),
+        (
             ["--module", "route-match=none.wasm"],
-            "none.wasm: No such file".to_owned(),
+            "none.wasm: cannot be read: No such file".to_owned(),
         ),
         (["--backend", "pay"], "SERVICE=HOST:PORT".to_owned()),
     ] {

@@ -111,12 +111,16 @@ fn a_file_that_is_added_is_picked_up_and_listens_where_it_says() {
         return;
     }
     let folder = Folder::with(&shop("cart"));
-    let mut served = Served::start(&folder, &["--port", "81=0"]);
-    let at = address(&served.next("ready"));
     let further = shop("pay")
         .replace("name: public", "name: inner")
+        .replace("name: all", "name: inner")
         .replace("port: 80,", "port: 81,");
-    folder.write("a.yaml", &further.replace("name: all", "name: inner"));
+    folder.write("a.yaml", &further);
+    let mut served = Served::start(&folder, &["--port", "81=0"]);
+    served.next("ready");
+    fs::remove_file(folder.manifests().join("a.yaml")).unwrap();
+    let at = address(&served.next("reloaded"));
+    folder.write("a.yaml", &further);
     let reloaded = served.next("reloaded");
     assert_eq!(reloaded["listeners"].as_array().unwrap().len(), 2);
     assert_eq!(reloaded["listeners"][0]["gateway"], "shop/inner");
@@ -217,13 +221,21 @@ fn an_edit_that_needs_a_port_of_another_program_is_refused() {
     if required_envoy::find().is_none() {
         return;
     }
-    let other = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = other.local_addr().unwrap().port();
-    let folder = Folder::with(&shop("cart"));
-    let mut served = Served::start(&folder, &["--port", &format!("81={port}")]);
-    let at = address(&served.next("ready"));
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
     let both = "listeners: [{name: more, port: 81, protocol: HTTP}, ";
-    folder.write("shop.yaml", &shop("cart").replace("listeners: [", both));
+    let both = shop("cart").replace("listeners: [", both);
+    let folder = Folder::with(&both);
+    let mut served = Served::start(&folder, &["--port", &format!("81={port}")]);
+    served.next("ready");
+    folder.write("shop.yaml", &shop("cart"));
+    let at = address(&served.next("reloaded"));
+    // The port is given up with the last connection of the listener that had it.
+    let other = eventually("the port is free", || {
+        TcpListener::bind(("127.0.0.1", port)).ok()
+    });
+    folder.write("shop.yaml", &both);
     let refused = served.next("refused");
     let reason = refused["reason"].as_str().unwrap();
     assert!(reason.contains(&format!("127.0.0.1:{port}")), "{reason}");
