@@ -13,7 +13,7 @@ use gateway_filter_sdk::split::{Canaries, CanaryAction};
 use super::facts::text_of;
 use super::facts::{CanaryFacts, DecidedBy};
 use super::limits::key_text;
-use super::places::Places;
+use super::source_location::SourceMap;
 use gateway_harness::exchange::Headers;
 
 /// A request that has passed the canary filter.
@@ -61,7 +61,12 @@ pub(super) fn find<'s>(spec: &'s CanaryFilterSpec, decided: &Decided) -> Option<
     })
 }
 
-pub(super) fn facts(found: &Found, decided: &Decided, seed: u64, places: Places) -> CanaryFacts {
+pub(super) fn facts(
+    found: &Found,
+    decided: &Decided,
+    seed: u64,
+    sources: SourceMap,
+) -> CanaryFacts {
     let spec = found.spec;
     let (decided_by, because) = reason(spec, decided, seed);
     let canary = match spec.backends.is_empty() {
@@ -78,7 +83,7 @@ pub(super) fn facts(found: &Found, decided: &Decided, seed: u64, places: Places)
     });
     CanaryFacts {
         name: spec.name.clone(),
-        place: places.policy("canaries", &spec.name),
+        place: sources.policy("canaries", &spec.name),
         percent: found.percent,
         plan: plan(spec),
         decided_by,
