@@ -3,6 +3,7 @@
 envoy_version := "1.39.3"
 binaryen_version := "132.0.0"
 egctl_version := "v1.9.0"
+vale_version := "v3.20.0"
 # Commit 3fb702589d36, by the name under which the Go module proxy has it.
 ratelimit_version := "v1.4.1-0.20260122083618-3fb702589d36"
 # Where recipes install what they need, inside this folder.
@@ -41,6 +42,11 @@ ratelimit-tools:
 [group('setup')]
 egctl:
     test -x {{ tools }}/bin/egctl || GOBIN={{ tools }}/bin go install github.com/envoyproxy/gateway/cmd/egctl@{{ egctl_version }}
+
+# Install Vale, the linter of prose, into .tools
+[group('setup')]
+vale:
+    test -x {{ tools }}/bin/vale || GOBIN={{ tools }}/bin go install github.com/vale-cli/vale/v3/cmd/vale@{{ vale_version }}
 
 # Build the filters and examples into target/filters, with wasm-opt where it is installed
 [group('build')]
@@ -135,9 +141,9 @@ test *arguments:
 arrows:
     python3 tests/arrows.py
 
-# Formatting, Clippy, arrows, licences and advisories
+# Formatting, Clippy, arrows, licences and advisories, and the language of all texts
 [group('check')]
-lint: arrows
+lint: arrows && prose
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- --deny warnings
     cargo clippy --target wasm32-wasip1 --package gateway-filter-sdk --package canary --package rate-limit --package route-match --package do-nothing --package require-header --package stock-sdk -- --deny warnings
@@ -147,6 +153,14 @@ lint: arrows
 [group('test')]
 installed *profile:
     tests/installed.sh {{ profile }}
+
+# The language of pages, help texts and messages: docs/style
+[group('check')]
+prose: vale
+    vale test docs/style
+    python3 -m doctest docs/style/prose.py
+    cargo build --quiet --package gwf
+    python3 docs/style/prose.py {{ env("CARGO_TARGET_DIR", "target") }}/debug/gwf
 
 # Build the documentation; a broken link is an error
 [group('check')]
@@ -203,7 +217,7 @@ canary-plots:
 
 # Install what `just ci` needs beyond cargo into .tools and node_modules
 [group('setup')]
-tools: wasm-opt
+tools: wasm-opt vale
     test -x {{ tools }}/bin/cargo-deny || cargo install --quiet --debug --root {{ tools }} cargo-deny
     test -x {{ tools }}/bin/wasm-bindgen-test-runner || cargo install --quiet --debug --root {{ tools }} wasm-bindgen-cli --version "$(cargo metadata --format-version 1 --locked | python3 -c 'import json, sys; print(next(p["version"] for p in json.load(sys.stdin)["packages"] if p["name"] == "wasm-bindgen"))')"
 

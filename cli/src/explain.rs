@@ -10,8 +10,8 @@ mod filters;
 mod limits;
 mod listener;
 mod matches;
-mod places;
 mod request;
+mod source_location;
 mod text;
 
 pub use self::explainer::{ExplainOptions, Explainer};

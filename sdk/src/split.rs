@@ -14,5 +14,5 @@ mod shares;
 pub mod spec;
 mod sticky;
 
-pub use canaries::{Canaries, Chosen, Decision, Outcome, Told};
+pub use canaries::{Canaries, CanaryAction, Chosen, Observation, Selection};
 pub use shares::Split;

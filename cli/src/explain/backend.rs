@@ -4,7 +4,7 @@ use gateway_filter_sdk::route::spec::{BackendRefSpec, RuleSpec};
 
 use super::canary;
 use super::facts::{BackendFacts, ConditionFacts, Share};
-use super::places::{Places, RulePlace};
+use super::source_location::{RuleSource, SourceMap};
 
 /// Who answered in place of a backend, and how.
 pub(super) struct Instead<'a> {
@@ -15,15 +15,15 @@ pub(super) struct Instead<'a> {
 /// The backends of a rule, of which one was `chosen`.
 pub(super) fn facts(
     rule: &RuleSpec,
-    place: Option<RulePlace>,
-    places: Places,
+    place: Option<RuleSource>,
+    sources: SourceMap,
     canary: Option<&canary::Found>,
     chosen: Result<&str, Instead>,
     seed: u64,
 ) -> BackendFacts {
-    let invalid = |at: usize| places.backend(place?, at);
+    let invalid = |at: usize| sources.backend(place?, at);
     let shares = match canary {
-        Some(found) => of_canary(found, place, places),
+        Some(found) => of_canary(found, place, sources),
         None => of_rule(&rule.backend_refs, invalid),
     };
     let usable = shares.iter().filter(|share| share.percent > 0.0).count();
@@ -83,7 +83,7 @@ fn of_rule(
 
 /// The canary has its share at that time, the others have the rest by weight; where none of them has
 /// one, evenly.
-fn of_canary(found: &canary::Found, place: Option<RulePlace>, places: Places) -> Vec<Share> {
+fn of_canary(found: &canary::Found, place: Option<RuleSource>, sources: SourceMap) -> Vec<Share> {
     let spec = found.spec;
     let is_canary = |name: &Option<String>| name.is_some() && *name == spec.canary;
     let canary = found.percent.map(|percent| percent / 100.0);
@@ -92,7 +92,7 @@ fn of_canary(found: &canary::Found, place: Option<RulePlace>, places: Places) ->
     let sum: u32 = others.clone().filter_map(|one| one.weight).sum();
     let count = others.count();
     let references = place.map_or(0, |place| place.backend_refs().len());
-    let invalid = || (0..references).find_map(|at| places.backend(place?, at));
+    let invalid = || (0..references).find_map(|at| sources.backend(place?, at));
     let share = |backend: &gateway_filter_sdk::split::spec::BackendSpec| {
         let weight = f64::from(backend.weight.unwrap_or(1));
         let of_rest = match sum {

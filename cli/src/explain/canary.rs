@@ -8,12 +8,12 @@ use gateway_filter_sdk::request::RequestHead;
 use gateway_filter_sdk::split::spec::{
     CanaryFilterSpec, CanarySpec, Finish, OverrideSpec, RampMode, RampSpec, SessionType,
 };
-use gateway_filter_sdk::split::{Canaries, Outcome};
+use gateway_filter_sdk::split::{Canaries, CanaryAction};
 
 use super::facts::text_of;
 use super::facts::{CanaryFacts, DecidedBy};
 use super::limits::key_text;
-use super::places::Places;
+use super::source_location::SourceMap;
 use gateway_harness::exchange::Headers;
 
 /// A request that has passed the canary filter.
@@ -46,8 +46,8 @@ pub(super) fn find<'s>(spec: &'s CanaryFilterSpec, decided: &Decided) -> Option<
     let mut canaries = spec.canaries.iter();
     canaries.find_map(|canary| {
         let canaries = alone(canary)?;
-        let decision = canaries.decide(&decided.head, &decided.host).ok()?;
-        if matches!(decision.outcome, Outcome::Pass) {
+        let selection = canaries.decide(&decided.head, &decided.host).ok()?;
+        if matches!(selection.action, CanaryAction::Pass) {
             return None;
         }
         canaries.tick(&decided.host);
@@ -61,7 +61,12 @@ pub(super) fn find<'s>(spec: &'s CanaryFilterSpec, decided: &Decided) -> Option<
     })
 }
 
-pub(super) fn facts(found: &Found, decided: &Decided, seed: u64, places: Places) -> CanaryFacts {
+pub(super) fn facts(
+    found: &Found,
+    decided: &Decided,
+    seed: u64,
+    sources: SourceMap,
+) -> CanaryFacts {
     let spec = found.spec;
     let (decided_by, because) = reason(spec, decided, seed);
     let canary = match spec.backends.is_empty() {
@@ -78,7 +83,7 @@ pub(super) fn facts(found: &Found, decided: &Decided, seed: u64, places: Places)
     });
     CanaryFacts {
         name: spec.name.clone(),
-        place: places.policy("canaries", &spec.name),
+        place: sources.policy("canaries", &spec.name),
         percent: found.percent,
         plan: plan(spec),
         decided_by,
@@ -189,10 +194,10 @@ fn forced(one: &OverrideSpec, decided: &Decided) -> bool {
             ..CanaryFilterSpec::default()
         };
         let canaries = Canaries::new(&spec, &decided.host).ok()?;
-        let decision = canaries.decide(&decided.head, &decided.host).ok()?;
-        match decision.outcome {
-            Outcome::Forward { backend, .. } => Some(backend == "canary"),
-            Outcome::Pass | Outcome::Reply(_) => None,
+        let selection = canaries.decide(&decided.head, &decided.host).ok()?;
+        match selection.action {
+            CanaryAction::Forward { backend, .. } => Some(backend == "canary"),
+            CanaryAction::Pass | CanaryAction::Reply(_) => None,
         }
     };
     sent_with(0).is_some() && sent_with(0) == sent_with(100)

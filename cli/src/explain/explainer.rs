@@ -18,8 +18,8 @@ use gateway_filter_sdk::router::Router;
 use self::trace::{Trip, backend_of};
 use super::facts::*;
 use super::listener::{self, Met};
-use super::places::Places;
 use super::request::Request;
+use super::source_location::SourceMap;
 use super::{filters, limits};
 use gateway_harness::chain::{EmbeddedEnvoy, EmbeddedOptions};
 use gateway_harness::exchange::{Answer, Direction, Headers};
@@ -42,7 +42,7 @@ pub struct ExplainOptions {
 /// One Gateway of some manifests, which answers requests and says why.
 pub struct Explainer<'m> {
     gateway: &'m GatewayBundle,
-    places: Places<'m>,
+    sources: SourceMap<'m>,
     router: Router,
     envoy: EmbeddedEnvoy,
     options: ExplainOptions,
@@ -82,7 +82,7 @@ impl<'m> Explainer<'m> {
         let envoy = EmbeddedEnvoy::new(runtime, &proxy, &chain);
         Ok(Self {
             gateway,
-            places: Places {
+            sources: SourceMap {
                 manifests,
                 report: &bundle.report,
             },
@@ -117,7 +117,7 @@ impl<'m> Explainer<'m> {
         let mut explanation = Explanation {
             gateway: format!("{}/{}", self.gateway.namespace, self.gateway.name),
             request: self.request_facts(request, times),
-            listener: listener::facts(self.gateway, &met, request, self.places),
+            listener: listener::facts(self.gateway, &met, request, self.sources),
             ..Explanation::default()
         };
         if met == Met::Nobody {

@@ -53,14 +53,14 @@ pub struct Explanation {
 
 /// A place in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-pub struct Place {
+pub struct SourceLocation {
     /// The file as it was named.
     pub file: String,
     /// From 1.
     pub line: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }
@@ -126,7 +126,7 @@ pub struct ListenerName {
     /// `*` is every host.
     pub hostname: String,
     /// Where it is defined.
-    pub place: Option<Place>,
+    pub place: Option<SourceLocation>,
 }
 
 /// A listener that does not take the request.
@@ -161,7 +161,7 @@ pub struct MatchName {
     /// What it asks, one by one.
     pub conditions: Vec<String>,
     /// Where it is written.
-    pub place: Option<Place>,
+    pub place: Option<SourceLocation>,
 }
 
 /// The match that won.

@@ -16,7 +16,7 @@ use gateway_filter_sdk::request::RequestHead;
 
 use super::facts::text_of;
 use super::facts::{Descriptor, LimitFacts, ServiceCall};
-use super::places::Places;
+use super::source_location::SourceMap;
 use gateway_harness::wasm_host::Callout;
 
 /// The request as the filter saw it, and what the filter has counted.
@@ -33,14 +33,18 @@ struct Figures {
 }
 
 /// The limits that the request falls under and that are counted in Envoy.
-pub(super) fn local(spec: &RateLimitFilterSpec, seen: &Seen, places: Places) -> Vec<LimitFacts> {
+pub(super) fn local(
+    spec: &RateLimitFilterSpec,
+    seen: &Seen,
+    sources: SourceMap,
+) -> Vec<LimitFacts> {
     let mut facts = Vec::new();
     for (at, policy) in spec.policies.iter().enumerate() {
         facts.extend(rules(spec, at, policy, seen));
         facts.extend(tables(spec, at, policy, seen));
     }
     for limit in &mut facts {
-        limit.place = places.policy("policies", &limit.policy);
+        limit.place = sources.policy("policies", &limit.policy);
     }
     facts
 }

@@ -5,8 +5,8 @@ use gateway_filter_sdk::route::Hostname;
 use gateway_filter_sdk::router::Router;
 
 use super::facts::{ListenerFacts, ListenerName, OtherListener};
-use super::places::Places;
 use super::request::Request;
+use super::source_location::SourceMap;
 
 /// What a request meets at its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,14 +39,14 @@ pub(super) fn facts(
     gateway: &GatewayBundle,
     met: &Met,
     request: &Request,
-    places: Places,
+    sources: SourceMap,
 ) -> ListenerFacts {
     let name = |info: &ListenerInfo| ListenerName {
         name: info.name.clone(),
         port: info.port,
         protocol: info.protocol.clone(),
         hostname: info.hostname.clone().unwrap_or_else(|| "*".into()),
-        place: places.listener(info),
+        place: sources.listener(info),
     };
     let chosen = gateway
         .listeners

@@ -15,7 +15,7 @@ use gateway_filter_sdk::router::{Listener, Matched};
 use super::condition::{PATH, Part, parts};
 use super::criterion;
 use super::facts::{Failed, MatchName, NearMiss, RunnerUp, Shadowed, Winner};
-use super::places::{Places, RulePlace, kind_name};
+use super::source_location::{RuleSource, SourceMap, kind_name};
 
 /// Near misses that are told.
 const NEAR_MISSES: usize = 5;
@@ -25,7 +25,7 @@ pub(super) struct Matches<'a> {
     listener: &'a Listener,
     /// By `httproute/<namespace>/<name>`.
     routes: HashMap<String, &'a RouteSpec>,
-    places: Places<'a>,
+    sources: SourceMap<'a>,
 }
 
 /// A match that is for a request.
@@ -70,7 +70,7 @@ impl<'a> Matches<'a> {
     pub(super) fn new(
         listener: &'a Listener,
         spec: &'a RouteMatchSpec,
-        places: Places<'a>,
+        sources: SourceMap<'a>,
     ) -> Self {
         let is_here = |route: &&RouteSpec| {
             let names = route.listeners.as_ref();
@@ -84,7 +84,7 @@ impl<'a> Matches<'a> {
         Matches {
             listener,
             routes: spec.routes.iter().filter(is_here).map(name).collect(),
-            places,
+            sources,
         }
     }
 
@@ -133,10 +133,10 @@ impl<'a> Matches<'a> {
     }
 
     /// Where the rule of a match is written.
-    pub(super) fn place(&self, found: &Found<'a>) -> Option<RulePlace<'a>> {
+    pub(super) fn place(&self, found: &Found<'a>) -> Option<RuleSource<'a>> {
         let (rule, _) = found.entry.tie.order;
         let route = full_name(found.route);
-        self.places.rule(found.route.kind, &route, rule)
+        self.sources.rule(found.route.kind, &route, rule)
     }
 
     /// All that match, the highest rank first.

@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use self::matches::{first, near_miss, runner_up, shadowed, winner};
 use super::facts::{
     AnswerFacts, BackendFacts, CanaryFacts, Change, ConditionFacts, Explanation, FilterFacts,
-    LimitFacts, ListenerFacts, ListenerName, Place, RequestFacts, ServiceCall,
+    LimitFacts, ListenerFacts, ListenerName, RequestFacts, ServiceCall, SourceLocation,
 };
 
 const GREEN: Style = AnsiColor::Green.on_default();
@@ -313,6 +313,6 @@ fn answer(facts: &AnswerFacts) -> String {
     format!("{style}{status}{style:#}{grpc} from {from}")
 }
 
-fn placed(place: Option<&Place>) -> String {
+fn placed(place: Option<&SourceLocation>) -> String {
     place.map_or_else(String::new, |place| format!("  {DIM}{place}{DIM:#}"))
 }

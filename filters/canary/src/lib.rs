@@ -7,7 +7,7 @@ use gateway_filter_sdk::filter::{Flow, HttpFilter, Request, Response, http_filte
 use gateway_filter_sdk::host::{Host, HostError, Pairs};
 use gateway_filter_sdk::route::InvalidConfig;
 use gateway_filter_sdk::split::spec::CanaryFilterSpec;
-use gateway_filter_sdk::split::{Canaries, Chosen, Outcome, Told};
+use gateway_filter_sdk::split::{Canaries, CanaryAction, Chosen, Observation};
 use std::rc::Rc;
 
 /// One request on its way.
@@ -34,15 +34,15 @@ impl HttpFilter for Canary {
 
     fn on_request_headers(&mut self, request: &Request) -> Result<Flow, HostError> {
         let canaries = Rc::clone(&self.canaries);
-        let decision = canaries.decide(&request.head()?, request.host())?;
-        for name in &decision.forged {
+        let selection = canaries.decide(&request.head()?, request.host())?;
+        for name in &selection.forged {
             request.remove_header(name)?;
         }
-        let mut changed = !decision.forged.is_empty();
-        match decision.outcome {
-            Outcome::Pass => {}
-            Outcome::Reply(reply) => return Ok(Flow::Reply(reply)),
-            Outcome::Forward {
+        let mut changed = !selection.forged.is_empty();
+        match selection.action {
+            CanaryAction::Pass => {}
+            CanaryAction::Reply(reply) => return Ok(Flow::Reply(reply)),
+            CanaryAction::Forward {
                 header,
                 backend,
                 is_named,
@@ -83,8 +83,8 @@ impl HttpFilter for Canary {
                 true => grpc_status(&response.headers()?),
                 false => None,
             };
-            let told = self.canaries.responded(chosen, status, grpc_status, host);
-            if told == Told::All {
+            let observation = self.canaries.responded(chosen, status, grpc_status, host);
+            if observation == Observation::Complete {
                 self.chosen = None;
             }
         }

@@ -6,7 +6,7 @@ pub use asking::Asked;
 
 use super::hand_over::HandOver;
 use super::headers::{AnswerHeader, lines};
-use super::policy::{Local, Place, Policy};
+use super::policy::{Local, Policy, RequestScope};
 use super::refusal::Refusal;
 use super::rule::Context;
 use super::service::{Charge, Service};
@@ -36,7 +36,7 @@ pub struct Limiter {
     listeners: Vec<Box<str>>,
     targets: Targets,
     policies: Vec<Policy>,
-    needs_place: bool,
+    needs_scope: bool,
     service: Option<Service>,
     refusal: Refusal,
     hand_over: Option<HandOver>,
@@ -114,7 +114,7 @@ impl Limiter {
                 .iter()
                 .map(|name| name.as_str().into())
                 .collect(),
-            needs_place: targets.has_routes() || policies.iter().any(Policy::needs_place),
+            needs_scope: targets.has_routes() || policies.iter().any(Policy::needs_scope),
             targets,
             policies,
             service,
@@ -135,14 +135,14 @@ impl Limiter {
     /// # Errors
     /// The host does not do what every host does.
     pub fn check(&self, head: &RequestHead, host: &dyn Host) -> Result<Verdict, HostError> {
-        let place = self.place(head, host)?;
-        let found = self.targets.find(&place.route, place.listener);
+        let scope = self.scope(head, host)?;
+        let found = self.targets.find(&scope.route, scope.listener);
         let found = found.and_then(|at| Some((at as usize, self.policies.get(at as usize)?)));
         let Some((at, policy)) = found else {
             return Ok(Verdict::Pass(Pass::default()));
         };
         let subject = Subject::new(head, host);
-        let local = match policy.charge(&subject, &place, host)? {
+        let local = match policy.charge(&subject, &scope, host)? {
             Local::Passed(figures) => figures,
             Local::Refused {
                 figures,
@@ -160,8 +160,8 @@ impl Limiter {
                 ..Pass::default()
             }));
         };
-        let listener = self.listener_name(&place);
-        let rest = service.charges(policy, &subject, &place, listener, host)?;
+        let listener = self.listener_name(&scope);
+        let rest = service.charges(policy, &subject, &scope, listener, host)?;
         let pass = Pass {
             after: service.after(policy, &rest),
             ..Pass::default()
@@ -183,10 +183,10 @@ impl Limiter {
         }
     }
 
-    fn place(&self, head: &RequestHead, host: &dyn Host) -> Result<Place, HostError> {
-        let mut place = Place::default();
-        if self.needs_place {
-            place.route = self.route_from.read(head, host)?;
+    fn scope(&self, head: &RequestHead, host: &dyn Host) -> Result<RequestScope, HostError> {
+        let mut scope = RequestScope::default();
+        if self.needs_scope {
+            scope.route = self.route_from.read(head, host)?;
         }
         if self.listeners.len() > 1 {
             let host = host
@@ -200,13 +200,13 @@ impl Limiter {
                 .listeners
                 .iter()
                 .position(|listener| listener.as_bytes() == name);
-            place.listener = number.and_then(|number| u16::try_from(number).ok());
+            scope.listener = number.and_then(|number| u16::try_from(number).ok());
         }
-        Ok(place)
+        Ok(scope)
     }
 
-    fn listener_name(&self, place: &Place) -> &str {
-        let at = place.listener.unwrap_or(0);
+    fn listener_name(&self, scope: &RequestScope) -> &str {
+        let at = scope.listener.unwrap_or(0);
         self.listeners.get(usize::from(at)).map_or("", |name| name)
     }
 }

@@ -11,9 +11,10 @@ use crate::key::Subject;
 use crate::route::InvalidConfig;
 use std::time::Duration;
 
-/// Where a request is: what keeps counters apart that are not shared.
+/// The route and the listener of a request: they find its policy, and keep apart the counters that are
+/// not shared.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Place {
+pub(super) struct RequestScope {
     /// Envoy Gateway's name of the route, with match and host.
     pub(super) route: String,
     /// Number of the listener, where there are several.
@@ -204,7 +205,7 @@ impl Policy {
     }
 
     /// Whether counters are kept apart by route or listener.
-    pub(super) fn needs_place(&self) -> bool {
+    pub(super) fn needs_scope(&self) -> bool {
         let local = self
             .local
             .iter()
@@ -234,7 +235,7 @@ impl Policy {
     pub(super) fn charge(
         &self,
         subject: &Subject,
-        place: &Place,
+        scope: &RequestScope,
         host: &dyn Host,
     ) -> Result<Local, HostError> {
         let matched = self.matched(subject)?;
@@ -254,7 +255,7 @@ impl Policy {
             distinct,
         } in matched
         {
-            let spent = rule.spend(meter, &key(rule, place, &distinct), now, host)?;
+            let spent = rule.spend(meter, &key(rule, scope, &distinct), now, host)?;
             let figures = rule.headers.unwrap_or(self.headers).then(|| Figures {
                 limit: meter.rate.burst().to_string(),
                 remaining: spent.remaining.into(),
@@ -337,11 +338,11 @@ impl Rule<Meter> {
 }
 
 /// What a counter is kept under. Lengths part the values, so that no two sets of values are alike.
-fn key<L>(rule: &Rule<L>, place: &Place, distinct: &Distinct) -> Vec<u8> {
+fn key<L>(rule: &Rule<L>, scope: &RequestScope, distinct: &Distinct) -> Vec<u8> {
     let mut key = Vec::with_capacity(128);
     if !rule.shared {
-        key.extend_from_slice(&place.listener.unwrap_or(u16::MAX).to_le_bytes());
-        key.extend_from_slice(place.route.as_bytes());
+        key.extend_from_slice(&scope.listener.unwrap_or(u16::MAX).to_le_bytes());
+        key.extend_from_slice(scope.route.as_bytes());
         key.push(0);
     }
     for value in distinct {

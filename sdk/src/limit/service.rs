@@ -1,7 +1,7 @@
 //! Limits that the rate limit service counts: the question, and what its answer means.
 
 use super::lease::{Leases, MOST_HITS};
-use super::policy::{Global, Place, Policy};
+use super::policy::{Global, Policy, RequestScope};
 use super::rls::{RateLimitDescriptor, RateLimitRequest};
 use super::rule::{Quota, Who, metadata_number};
 use super::sets::Seed;
@@ -87,7 +87,7 @@ impl Service {
         &self,
         policy: &Policy,
         subject: &Subject,
-        place: &Place,
+        scope: &RequestScope,
         listener: &str,
         host: &dyn Properties,
     ) -> Result<Vec<Charge>, HostError> {
@@ -107,7 +107,7 @@ impl Service {
             let name = global
                 .shared
                 .as_ref()
-                .map_or(place.route.as_str(), |(_, name)| name);
+                .map_or(scope.route.as_str(), |(_, name)| name);
             entries.push(entry(name, name));
             entries.extend(global.entries(quota, &distinct));
             let charge = Charge {

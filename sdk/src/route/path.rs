@@ -115,15 +115,15 @@ impl PathMatch {
         }
     }
 
-    /// Where the index files this match.
-    pub(super) fn place(&self) -> Place<'_> {
+    /// The paths under which the index files this match.
+    pub(super) fn scope(&self) -> PathScope<'_> {
         match self {
-            PathMatch::Exact(value) => Place::Exact(value.as_bytes()),
-            PathMatch::Prefix(prefix) => Place::Beneath(trimmed(prefix)),
+            PathMatch::Exact(value) => PathScope::Exact(value.as_bytes()),
+            PathMatch::Prefix(prefix) => PathScope::Beneath(trimmed(prefix)),
             PathMatch::Regex(regex) => {
                 let literal = literal_prefix(&regex.source);
                 // The last segment may go on in the pattern.
-                Place::Beneath(
+                PathScope::Beneath(
                     literal
                         .rfind('/')
                         .and_then(|at| literal.get(..at))
@@ -131,15 +131,15 @@ impl PathMatch {
                 )
             }
             PathMatch::Grpc(grpc) => match &grpc.service {
-                Some(NamePattern::Exact(service)) => Place::Segment(service),
-                _ => Place::Beneath(""),
+                Some(NamePattern::Exact(service)) => PathScope::Segment(service),
+                _ => PathScope::Beneath(""),
             },
         }
     }
 }
 
-/// Where a match can apply: at one path, or at all paths beneath one.
-pub(super) enum Place<'a> {
+/// The paths that a match can apply to: one path, or all paths beneath one.
+pub(super) enum PathScope<'a> {
     /// This path only.
     Exact(&'a [u8]),
     /// Paths beneath this one, which has no slash at its end.

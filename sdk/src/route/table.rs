@@ -8,7 +8,7 @@
 use super::condition::Conditions;
 use super::host_index::{HostIndex, hash};
 use super::hostname::Hostname;
-use super::path::{PathMatch, Place};
+use super::path::{PathMatch, PathScope};
 use super::rank::{Rank, Timestamp};
 use crate::request::RequestHead;
 use hashbrown::HashTable;
@@ -219,8 +219,8 @@ impl<P> RouteTable<P> {
 
     fn insert(&mut self, index: u32, entry: &Entry<P>) {
         let root = self.root_of(&entry.hostname);
-        match entry.path.place() {
-            Place::Exact(path) => {
+        match entry.path.scope() {
+            PathScope::Exact(path) => {
                 let key = hash(root, path);
                 let same = |exact: &ExactPath| exact.key == key && exact.root == root;
                 let found = self.paths.entry(key, same, |exact| exact.key);
@@ -231,14 +231,14 @@ impl<P> RouteTable<P> {
                 });
                 exact.into_mut().candidates.push(index);
             }
-            Place::Beneath(path) => {
+            PathScope::Beneath(path) => {
                 let segments = path.strip_prefix('/').map(|path| path.split('/'));
                 let node = segments.into_iter().flatten().fold(root, |node, segment| {
                     self.child_or_new(node, segment.as_bytes())
                 });
                 self.add_candidate(node, index);
             }
-            Place::Segment(segment) => {
+            PathScope::Segment(segment) => {
                 let node = self.child_or_new(root, segment.as_bytes());
                 self.add_candidate(node, index);
             }

@@ -27,18 +27,18 @@ pub struct Canaries {
     owned: Vec<Box<str>>,
 }
 
-/// What is done with a request.
+/// What the canaries select for a request.
 #[derive(Debug)]
-pub struct Decision<'c> {
+pub struct Selection<'c> {
     /// Headers that a client forged, to be removed.
     pub forged: Vec<&'c str>,
-    /// The choice.
-    pub outcome: Outcome<'c>,
+    /// Where the request goes.
+    pub action: CanaryAction<'c>,
 }
 
-/// What came of a request.
+/// What the filter does with a request.
 #[derive(Debug)]
-pub enum Outcome<'c> {
+pub enum CanaryAction<'c> {
     /// No canary is for it.
     Pass,
     /// It goes to a backend.
@@ -69,13 +69,13 @@ pub struct Chosen {
     first_byte: Option<Duration>,
 }
 
-/// Whether a guard knows what became of a request.
+/// How much of a response the guard has observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// It does.
-    All,
-    /// The gRPC status is still to come.
-    TrailersFollow,
+pub enum Observation {
+    /// All that it needs.
+    Complete,
+    /// The headers; the gRPC status is in the trailers.
+    AwaitsTrailers,
 }
 
 impl Canaries {
@@ -148,7 +148,7 @@ impl Canaries {
     ///
     /// # Errors
     /// The host does not do what every host does.
-    pub fn decide(&self, head: &RequestHead, host: &dyn Host) -> Result<Decision<'_>, HostError> {
+    pub fn decide(&self, head: &RequestHead, host: &dyn Host) -> Result<Selection<'_>, HostError> {
         let route = match self.targets.has_routes() {
             true => self.route_from.read(head, host)?,
             false => String::new(),
@@ -160,11 +160,11 @@ impl Canaries {
             !is_own && head.values(name.as_bytes()).next().is_some()
         };
         let owned = self.owned.iter().map(|name| &**name);
-        Ok(Decision {
+        Ok(Selection {
             forged: owned.filter(is_forged).collect(),
-            outcome: match found {
+            action: match found {
                 Some((at, canary)) => self.chosen(at, canary, &route, head, host)?,
-                None => Outcome::Pass,
+                None => CanaryAction::Pass,
             },
         })
     }
@@ -176,7 +176,7 @@ impl Canaries {
         route: &str,
         head: &RequestHead,
         host: &dyn Host,
-    ) -> Result<Outcome<'c>, HostError> {
+    ) -> Result<CanaryAction<'c>, HostError> {
         let is_grpc = || {
             let mut types = head.values(b"content-type");
             types.any(|value| value.starts_with(b"application/grpc"))
@@ -189,7 +189,7 @@ impl Canaries {
         let Some((choice, backend)) = named else {
             // "All traffic which matches this rule MUST receive a 500 status code"; for a GRPCRoute,
             // "MUST receive an UNAVAILABLE status".
-            return Ok(Outcome::Reply(Reply {
+            return Ok(CanaryAction::Reply(Reply {
                 grpc_status: (is_grpc() || route.starts_with("grpcroute/")).then_some(14),
                 ..Reply::new(500)
             }));
@@ -204,7 +204,7 @@ impl Canaries {
         }
         let mut values = head.values(canary.header.as_bytes());
         let is_named = values.next() == Some(backend.as_bytes()) && values.next().is_none();
-        Ok(Outcome::Forward {
+        Ok(CanaryAction::Forward {
             header: &canary.header,
             backend,
             is_named,
@@ -241,18 +241,18 @@ impl Canaries {
         chosen.grpc
     }
 
-    /// Tells the guard of the response's headers. `grpc_status` is that of a response without a body,
-    /// which has it here; one with a body has it in the trailers, and then this says so: tell of them
-    /// with [`Canaries::ended`].
+    /// Reports the response's headers to the guard. `grpc_status` is the status of a gRPC response
+    /// without a body, which carries it in its headers. A gRPC response with a body carries it in its
+    /// trailers: for [`Observation::AwaitsTrailers`], call [`Canaries::ended`] with them.
     pub fn responded(
         &self,
         chosen: &mut Chosen,
         status: u16,
         grpc_status: Option<u8>,
         host: &dyn Host,
-    ) -> Told {
+    ) -> Observation {
         let Some((guard, variant)) = self.guard(chosen) else {
-            return Told::All;
+            return Observation::Complete;
         };
         if guard.measures_time()
             && let (Some(started), Ok(now)) = (chosen.started, host.now())
@@ -262,14 +262,14 @@ impl Canaries {
         let failed = match grpc_status {
             _ if guard.is_failure(status) => true,
             Some(status) => guard.is_grpc_failure(status),
-            None if chosen.grpc => return Told::TrailersFollow,
+            None if chosen.grpc => return Observation::AwaitsTrailers,
             None => false,
         };
         guard.observe(variant, failed, chosen.first_byte, host);
-        Told::All
+        Observation::Complete
     }
 
-    /// Tells the guard of the trailers of a gRPC response.
+    /// Reports the trailers of a gRPC response to the guard.
     pub fn ended(&self, chosen: &Chosen, grpc_status: u8, host: &dyn Host) {
         if let Some((guard, variant)) = self.guard(chosen) {
             let failed = guard.is_grpc_failure(grpc_status);

@@ -3,7 +3,7 @@
 use gateway_filter_sdk::host::mock::MockHost;
 use gateway_filter_sdk::request::RequestHead;
 use gateway_filter_sdk::split::spec::CanaryFilterSpec;
-use gateway_filter_sdk::split::{Canaries, Outcome};
+use gateway_filter_sdk::split::{Canaries, CanaryAction};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 /// `split::canaries::tests::clients_are_the_same_in_every_engine` finds the same natively.
@@ -19,8 +19,8 @@ fn clients_are_the_same_as_natively() {
     let folded = (0..5_000).fold(0u64, |sum, client: u32| {
         let user = client.to_string();
         let head = RequestHead::new([(&b"x-user"[..], user.as_bytes())]);
-        let decision = canaries.decide(&head, &host).unwrap();
-        let Outcome::Forward { backend, .. } = decision.outcome else {
+        let selection = canaries.decide(&head, &host).unwrap();
+        let CanaryAction::Forward { backend, .. } = selection.action else {
             return 0;
         };
         sum.wrapping_mul(31)

@@ -12,8 +12,8 @@ use crate::explain::backend::{self, Instead};
 use crate::explain::facts::text_of;
 use crate::explain::facts::{Explanation, RouteFilter};
 use crate::explain::matches::{Found, Matches, Ranked};
-use crate::explain::places::RulePlace;
 use crate::explain::request::Request;
+use crate::explain::source_location::RuleSource;
 use crate::explain::{canary, filters, limits};
 use gateway_harness::exchange::{Answer, Direction, Headers, Passage};
 
@@ -39,7 +39,7 @@ impl Explainer<'_> {
         else {
             return;
         };
-        let matches = Matches::new(listener, &self.gateway.route_match, self.places);
+        let matches = Matches::new(listener, &self.gateway.route_match, self.sources);
         let Ranked {
             found,
             winner,
@@ -65,19 +65,19 @@ impl Explainer<'_> {
         &self,
         trip: &Trip,
         found: &Found,
-        place: Option<RulePlace>,
+        place: Option<RuleSource>,
         explanation: &mut Explanation,
     ) {
         let seed = self.options.seed;
         explanation.left_to_envoy = self.left_to_envoy(found);
-        explanation.conditions = place.map_or(Vec::new(), |place| self.places.conditions(place));
+        explanation.conditions = place.map_or(Vec::new(), |place| self.sources.conditions(place));
 
         let chosen = backend_of(trip.answer);
         let decided = self.decided(trip, chosen.as_deref());
         let canary = self.gateway.canary.as_ref().zip(decided.as_ref());
         let canary = canary.and_then(|(spec, decided)| canary::find(spec, decided));
         if let Some((found, decided)) = canary.as_ref().zip(decided.as_ref()) {
-            let mut facts = canary::facts(found, decided, seed, self.places);
+            let mut facts = canary::facts(found, decided, seed, self.sources);
             // One that no policy asks for is the rule's own session.
             facts.place = facts.place.or_else(|| Some(place?.place()));
             explanation.canary = Some(facts);
@@ -91,7 +91,7 @@ impl Explainer<'_> {
         let facts = backend::facts(
             found.rule,
             place,
-            self.places,
+            self.sources,
             canary.as_ref(),
             chosen,
             seed,
@@ -100,7 +100,7 @@ impl Explainer<'_> {
             let refused_whole = found.rule.backend_refs.is_empty()
                 && place.is_some_and(|place| !place.backend_refs().is_empty());
             if refused_whole && facts.shares.is_empty() {
-                explanation.conditions = self.places.refused_policies();
+                explanation.conditions = self.sources.refused_policies();
             }
         }
         explanation.backend = Some(facts);
@@ -125,7 +125,7 @@ impl Explainer<'_> {
                 head: head(&passage.before),
                 host: self.mock(filter, trip, &passage.before),
             };
-            explanation.limits = limits::local(spec, &seen, self.places);
+            explanation.limits = limits::local(spec, &seen, self.sources);
         }
         let calls = lock(&self.calls);
         explanation.asked_of_service = calls.iter().filter_map(limits::question).collect();
@@ -151,7 +151,7 @@ impl Explainer<'_> {
     /// CORS filter alone.
     fn route_filters(
         &self,
-        place: Option<RulePlace>,
+        place: Option<RuleSource>,
         answer: &Answer,
         preflight: bool,
     ) -> Vec<RouteFilter> {

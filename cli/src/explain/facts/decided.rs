@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Header, Place};
+use super::{Header, SourceLocation};
 
 /// What became of a request in a filter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -28,7 +28,7 @@ pub struct RouteFilter {
     /// Its `type`.
     pub r#type: String,
     /// Where it is written.
-    pub place: Place,
+    pub place: SourceLocation,
 }
 
 /// A header before and after.
@@ -52,7 +52,7 @@ pub struct LimitFacts {
     /// Name of its rule or tier table.
     pub rule: String,
     /// Where the policy is written.
-    pub place: Option<Place>,
+    pub place: Option<SourceLocation>,
     /// Who is counted: `tier free (header x-user-tier)`, `header x-api-key = ann`, …
     pub of: Vec<String>,
     /// Requests per unit of time.
@@ -98,7 +98,7 @@ pub struct CanaryFacts {
     /// Its name.
     pub name: String,
     /// Where it is written.
-    pub place: Option<Place>,
+    pub place: Option<SourceLocation>,
     /// The canary's share at that time, in per cent, guard included; absent if no backend is called
     /// the canary.
     pub percent: Option<f64>,
@@ -161,7 +161,7 @@ pub struct ConditionFacts {
     /// What is wrong.
     pub message: String,
     /// Where.
-    pub place: Place,
+    pub place: SourceLocation,
 }
 
 /// An answer.

@@ -44,11 +44,11 @@ impl Bench {
     fn send(&self, entries: &[(&str, &str)]) -> Got {
         let entries = entries.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes()));
         let head = RequestHead::new(entries);
-        let decision = self.canaries.decide(&head, &self.host).unwrap();
-        match decision.outcome {
-            Outcome::Pass => ("-".to_owned(), Vec::new()),
-            Outcome::Reply(reply) => (reply.status.to_string(), Vec::new()),
-            Outcome::Forward {
+        let selection = self.canaries.decide(&head, &self.host).unwrap();
+        match selection.action {
+            CanaryAction::Pass => ("-".to_owned(), Vec::new()),
+            CanaryAction::Reply(reply) => (reply.status.to_string(), Vec::new()),
+            CanaryAction::Forward {
                 backend, chosen, ..
             } => (backend.to_owned(), chosen.headers),
         }
@@ -251,8 +251,8 @@ fn a_share_that_cannot_be_served_is_answered() {
     let none = Bench::one(json!({"backends": [{"name": "a", "weight": 0}]}));
     assert_eq!(none.to(&[]), "500");
     let entries = [(&b"content-type"[..], &b"application/grpc"[..])];
-    let decision = none.canaries.decide(&RequestHead::new(entries), &none.host);
-    let Outcome::Reply(reply) = decision.unwrap().outcome else {
+    let selection = none.canaries.decide(&RequestHead::new(entries), &none.host);
+    let CanaryAction::Reply(reply) = selection.unwrap().action else {
         panic!("answered")
     };
     assert_eq!((reply.status, reply.grpc_status), (500, Some(14)));
@@ -267,9 +267,9 @@ fn forged_headers_decide_nothing() {
         let host = MockHost::default().attribute("xds.route_name", route);
         let entries = forged.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes()));
         let head = RequestHead::new(entries);
-        let decision = bench.canaries.decide(&head, &host).unwrap();
-        let to = match decision.outcome {
-            Outcome::Forward {
+        let selection = bench.canaries.decide(&head, &host).unwrap();
+        let to = match selection.action {
+            CanaryAction::Forward {
                 header,
                 backend,
                 is_named,
@@ -280,10 +280,10 @@ fn forged_headers_decide_nothing() {
                     if is_named { " already" } else { "" }
                 )
             }
-            Outcome::Pass => "-".to_owned(),
-            Outcome::Reply(reply) => reply.status.to_string(),
+            CanaryAction::Pass => "-".to_owned(),
+            CanaryAction::Reply(reply) => reply.status.to_string(),
         };
-        (to, decision.forged.join(","))
+        (to, selection.forged.join(","))
     };
     let both = [("x-gateway-canary", "canary"), ("x-b", "canary")];
     let of = |to: &str, forged: &str| (to.to_owned(), forged.to_owned());
@@ -323,14 +323,14 @@ fn the_choice_of_route_match_stands_where_no_canary_decides() {
     let at = |route: &str| {
         let entries = [("x-gateway-route", route), ("x-gateway-backend", "ns/b:1")];
         let entries = entries.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes()));
-        let decision = bench
+        let selection = bench
             .canaries
             .decide(&RequestHead::new(entries), &bench.host)
             .unwrap();
-        assert!(decision.forged.is_empty());
+        assert!(selection.forged.is_empty());
         matches!(
-            decision.outcome,
-            Outcome::Forward {
+            selection.action,
+            CanaryAction::Forward {
                 backend: "ns/a:1",
                 ..
             }
@@ -356,8 +356,8 @@ fn each_response_is_told_once() {
     let bench = Bench::one(json!({"weight": 100, "guard": {}}));
     let chosen = |kind: &str| {
         let head = RequestHead::new([(&b"content-type"[..], kind.as_bytes())]);
-        let decision = bench.canaries.decide(&head, &bench.host).unwrap();
-        let Outcome::Forward { chosen, .. } = decision.outcome else {
+        let selection = bench.canaries.decide(&head, &bench.host).unwrap();
+        let CanaryAction::Forward { chosen, .. } = selection.action else {
             panic!("forwarded")
         };
         chosen
@@ -374,11 +374,11 @@ fn each_response_is_told_once() {
         ("application/grpc", 502, None, None, 1),
     ] {
         let mut chosen = chosen(kind);
-        let told = bench
+        let observation = bench
             .canaries
             .responded(&mut chosen, status, in_headers, &bench.host);
         assert_eq!(
-            told == Told::TrailersFollow,
+            observation == Observation::AwaitsTrailers,
             in_trailers.is_some(),
             "{kind} {status}"
         );

@@ -107,18 +107,18 @@ impl Hosts {
         })
     }
 
-    /// What both answer, told in the same words.
+    /// What both answer, as far as they are compared.
     #[track_caller]
-    fn send(&mut self, exchange: &Exchange) -> Told {
-        let real = told(&self.real.send(exchange).unwrap());
-        let embedded = told(&self.embedded.send(0, exchange).unwrap());
+    fn send(&mut self, exchange: &Exchange) -> ComparedAnswer {
+        let real = compared(&self.real.send(exchange).unwrap());
+        let embedded = compared(&self.embedded.send(0, exchange).unwrap());
         assert_eq!(embedded, real, "the embedded host and Envoy differ");
         real
     }
 }
 
 #[derive(Debug, PartialEq)]
-struct Told {
+struct ComparedAnswer {
     status: u16,
     /// Of a refusal; the body of a backend is not compared.
     body: String,
@@ -126,7 +126,7 @@ struct Told {
     claims: Headers,
 }
 
-fn told(answer: &Answer) -> Told {
+fn compared(answer: &Answer) -> ComparedAnswer {
     let named = |headers: &Headers, names: &[&str]| {
         let wanted = |name: &[u8]| names.iter().any(|n| name.starts_with(n.as_bytes()));
         let mut found = headers.clone();
@@ -140,7 +140,7 @@ fn told(answer: &Answer) -> Told {
     } else {
         &answer.body
     };
-    Told {
+    ComparedAnswer {
         status: answer.status,
         body: String::from_utf8_lossy(body).into_owned(),
         headers: named(
@@ -308,7 +308,7 @@ fn a_refused_request_learns_what_it_needs() {
     let Some(mut hosts) = Hosts::start(signer.jwks()) else {
         return;
     };
-    let challenge = |answer: &Told| {
+    let challenge = |answer: &ComparedAnswer| {
         let values = values(&answer.headers, "www-authenticate").concat();
         String::from_utf8(values).unwrap()
     };

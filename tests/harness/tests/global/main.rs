@@ -5,8 +5,6 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
-mod counting;
-#[cfg(test)]
 mod embedded;
 #[cfg(test)]
 #[allow(dead_code, reason = "each target uses a part of it")]
@@ -32,3 +30,5 @@ mod real;
 mod required_envoy;
 #[cfg(test)]
 mod service;
+#[cfg(test)]
+mod service_counters;

@@ -188,8 +188,8 @@ proptest! {
             "sessionPersistence": {"absoluteTimeout": "1h", "idleTimeout": "1m"},
             "overrides": [{"key": {"cookie": "canary"}}, {"key": {"header": "x-canary"}, "pattern": ".*"}]}));
         let entries = names.iter().zip(&values).map(|(name, value)| (name.as_bytes(), value.as_slice()));
-        let decision = bench.canaries.decide(&RequestHead::new(entries), &bench.host).unwrap();
-        let decided = matches!(decision.outcome, Outcome::Forward { .. });
+        let selection = bench.canaries.decide(&RequestHead::new(entries), &bench.host).unwrap();
+        let decided = matches!(selection.action, CanaryAction::Forward { .. });
         prop_assert!(decided);
     }
 }

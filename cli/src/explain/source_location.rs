@@ -4,32 +4,32 @@ use gateway_bundle::{Document, Entry, ListenerInfo, Manifests, Report, Severity}
 use gateway_filter_sdk::route::spec::RouteKind;
 use serde_json::Value;
 
-use super::facts::{ConditionFacts, Place};
+use super::facts::{ConditionFacts, SourceLocation};
 
 /// The manifests, and what was refused of them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Places<'m> {
+pub(super) struct SourceMap<'m> {
     pub(super) manifests: &'m Manifests,
     pub(super) report: &'m Report,
 }
 
 /// A rule of a route, as it is written.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RulePlace<'m> {
+pub(super) struct RuleSource<'m> {
     document: &'m Document,
     rule: usize,
 }
 
-impl<'m> Places<'m> {
+impl<'m> SourceMap<'m> {
     /// The rule with this index, of the route with this `<namespace>/<name>`.
-    pub(super) fn rule(&self, kind: RouteKind, route: &str, rule: usize) -> Option<RulePlace<'m>> {
+    pub(super) fn rule(&self, kind: RouteKind, route: &str, rule: usize) -> Option<RuleSource<'m>> {
         let kind = kind_name(kind);
         let document = self.object(kind, route)?;
-        Some(RulePlace { document, rule })
+        Some(RuleSource { document, rule })
     }
 
     /// Where a listener of a Gateway, or of a ListenerSet attached to it, is written.
-    pub(super) fn listener(&self, listener: &ListenerInfo) -> Option<Place> {
+    pub(super) fn listener(&self, listener: &ListenerInfo) -> Option<SourceLocation> {
         let parts: Vec<&str> = listener.name.split('/').collect();
         let (kind, owner) = match parts.as_slice() {
             [namespace, gateway, _] => ("Gateway", format!("{namespace}/{gateway}")),
@@ -43,7 +43,7 @@ impl<'m> Places<'m> {
 
     /// The entry of that name in a list of the configuration of a filter, or else the
     /// BackendTrafficPolicy with that `<namespace>/<name>`.
-    pub(super) fn policy(&self, list: &str, name: &str) -> Option<Place> {
+    pub(super) fn policy(&self, list: &str, name: &str) -> Option<SourceLocation> {
         let configured = |document: &'m Document| {
             let filters = document.value().pointer("/spec/wasm")?.as_array()?;
             let mut found = filters.iter().enumerate().filter_map(|(filter, one)| {
@@ -60,7 +60,7 @@ impl<'m> Places<'m> {
     }
 
     /// What was refused of a rule.
-    pub(super) fn conditions(&self, rule: RulePlace) -> Vec<ConditionFacts> {
+    pub(super) fn conditions(&self, rule: RuleSource) -> Vec<ConditionFacts> {
         let object = rule.document.object();
         let (from, to) = rule.lines();
         let is_of_rule = |entry: &&Entry| {
@@ -82,7 +82,7 @@ impl<'m> Places<'m> {
     }
 
     /// What is wrong with a backendRef of a rule.
-    pub(super) fn backend(&self, rule: RulePlace, backend: usize) -> Option<ConditionFacts> {
+    pub(super) fn backend(&self, rule: RuleSource, backend: usize) -> Option<ConditionFacts> {
         let path = format!("spec.rules[{}].backendRefs[{backend}]", rule.rule);
         let position = rule.document.position(&path);
         let here = (position.line, position.column);
@@ -106,15 +106,15 @@ impl<'m> Places<'m> {
     }
 }
 
-impl RulePlace<'_> {
+impl RuleSource<'_> {
     /// Where the rule is written.
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn place(&self) -> SourceLocation {
         place(self.document, &format!("spec.rules[{}]", self.rule))
     }
 
     /// Where one of its matches is, of so many that it came to. Those that an HTTPRouteFilter makes
     /// more of have the rule's place.
-    pub(super) fn of_match(&self, index: usize, all: usize) -> Place {
+    pub(super) fn of_match(&self, index: usize, all: usize) -> SourceLocation {
         match self.written("matches") {
             written if written.len() == all => {
                 let path = format!("spec.rules[{}].matches[{index}]", self.rule);
@@ -125,7 +125,7 @@ impl RulePlace<'_> {
     }
 
     /// The types of its filters, and of those of a backendRef, with their places.
-    pub(super) fn filters(&self, backend: Option<usize>) -> Vec<(String, Place)> {
+    pub(super) fn filters(&self, backend: Option<usize>) -> Vec<(String, SourceLocation)> {
         let of_rule = std::iter::once("filters".to_owned());
         let of_backend = backend.map(|at| format!("backendRefs[{at}].filters"));
         let lists = of_rule.chain(of_backend);
@@ -207,8 +207,8 @@ fn named(value: &Value, list: &str, name: &str) -> Option<usize> {
     items.iter().position(is)
 }
 
-fn place(document: &Document, path: &str) -> Place {
-    Place {
+fn place(document: &Document, path: &str) -> SourceLocation {
+    SourceLocation {
         file: document.file().to_owned(),
         line: document.position(path).line,
     }
@@ -220,7 +220,7 @@ fn condition(entry: &Entry) -> ConditionFacts {
         object: entry.object.clone(),
         condition: condition.map(ToString::to_string).unwrap_or_default(),
         message: entry.message.clone(),
-        place: Place {
+        place: SourceLocation {
             file: entry.file.clone(),
             line: entry.line,
         },
