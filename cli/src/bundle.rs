@@ -48,8 +48,8 @@ pub(super) struct BundleCommand {
     /// Print what would change in this folder, and write nothing.
     #[arg(long, value_name = "DIR")]
     diff: Option<PathBuf>,
-    /// What to print: the objects as yaml (the default without --output-dir and --diff) or json, or what
-    /// was rejected or ignored as sarif.
+    /// Print the objects as yaml or json, or a report as sarif. Without --output-dir and --diff the default
+    /// is yaml.
     #[arg(short, long, value_enum, value_name = "FORMAT")]
     output: Option<Format>,
     /// Where Envoy Gateway gets the modules: an OCI image, or the https URL of a file; {name} stands for

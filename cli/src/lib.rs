@@ -26,9 +26,9 @@ const FAILED: u8 = 1;
 const UNUSABLE: u8 = 2;
 
 const ABOUT: &str = "\
-gwf runs Gateway API manifests through the Gateway Filters, proxy-wasm filters that route, limit and split
-requests in Envoy Gateway. It serves manifests on this machine with a real Envoy, explains why a request
-is answered as it is, replays scenarios against the compiled filters, and writes what a cluster needs.";
+gwf runs Gateway API manifests with the Gateway Filters: proxy-wasm filters that route, limit and split
+requests in Envoy Gateway. It serves manifests on this machine with a real Envoy and explains its answers.
+It replays scenarios against the compiled filters, and writes the objects that a cluster needs.";
 
 const EXAMPLES: &str = "\
 Examples:
