@@ -81,7 +81,7 @@ enum Format {
     Yaml,
     /// The objects, as a Kubernetes List.
     Json,
-    /// What was rejected or ignored, as a SARIF log.
+    /// A report of rejected and ignored parts, as a SARIF log.
     Sarif,
 }
 
