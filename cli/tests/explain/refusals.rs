@@ -10,7 +10,10 @@ fn refused(args: &[&str]) -> String {
     let output = explain(args);
     assert_eq!(output.status.code(), Some(2), "{args:?}");
     let out = text(&output.stdout);
-    assert!(out.is_empty() || out.starts_with("{\n  \"errors\""), "{args:?}: {out}");
+    assert!(
+        out.is_empty() || out.starts_with("{\n  \"errors\""),
+        "{args:?}: {out}"
+    );
     text(&output.stderr)
 }
 

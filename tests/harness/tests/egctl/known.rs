@@ -26,7 +26,7 @@ const KNOWN: &[(&str, &[(By, &str)])] = &[
         ],
     ),
     (
-        "tests/harness/tests/explain",
+        "cli/tests/explain",
         &[
             (
                 Both,

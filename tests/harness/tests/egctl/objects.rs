@@ -34,7 +34,7 @@ type LeftOut = (&'static str, &'static str, &'static str);
 const LEFT_OUT: [LeftOut; 4] = [
     // envoy-config/examples/shop
     ("default", "shop-example-com", "*.example.com"),
-    // tests/harness/tests/explain
+    // cli/tests/explain
     ("shop", "example-com", "*.example.com"),
     // tests/scenarios/https-listeners
     ("default", "any-host", "localhost"),

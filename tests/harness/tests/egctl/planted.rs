@@ -81,7 +81,7 @@ fn a_wrong_kind_is_found_in_any_object() {
 
 /// References whose names nobody looks at, for what they are in is refused as it is.
 const IN_REFUSED_PARTS: &[&str] = &[
-    "tests/harness/tests/explain: /7/spec/rules/1/backendRefs/0/name",
+    "cli/tests/explain: /7/spec/rules/1/backendRefs/0/name",
     "tests/scenarios/black-hole: /4/spec/rules/2/backendRefs/0/name",
     "tests/scenarios/cross-namespace: /9/spec/rules/0/backendRefs/0/name",
     "tests/scenarios/httproute-filter: /5/spec/rules/2/backendRefs/0/name",
