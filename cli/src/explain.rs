@@ -22,7 +22,7 @@ use std::net::IpAddr;
 use std::num::NonZero;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use gateway_bundle::{Bundle, GatewayBundle, GatewayName, Manifests, bundle};
 use gateway_harness::proxy::Modules;
 use gateway_harness::wasm_host::{Deadline, EnvoyVersion, Runtime};
@@ -34,7 +34,7 @@ use serde::Serialize;
 use crate::ErrorForm;
 use crate::manifests::ManifestArgs;
 use crate::modules::ModuleSources;
-use crate::output::{self, Remarks};
+use crate::output::{self, Format, Remarks};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -99,14 +99,6 @@ pub(super) struct ExplainCommand {
 pub(crate) struct ExplainDocument {
     /// One for each Gateway.
     explanations: Vec<Explanation>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// One JSON document (`gwf schema explain`).
-    Json,
 }
 
 impl ExplainCommand {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use gateway_filter_modules::{CANARY, FILTERS, Module, RATE_LIMIT, ROUTE_MATCH};
 use gateway_harness::proxy::Modules;
 use gateway_harness::wasm_host::WasmCode;
@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::output;
+use crate::output::{self, Format};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,14 +35,6 @@ pub(super) struct ModulesCommand {
     /// How to print the list.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     output: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// One JSON document (`gwf schema modules`).
-    Json,
 }
 
 /// A module that gwf carries.

@@ -3,9 +3,19 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use clap::ValueEnum;
 use miette::{Diagnostic, IntoDiagnostic, Report, Result, SourceCode};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+/// The forms of a result that is one document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One JSON document (`gwf schema COMMAND`).
+    Json,
+}
 
 /// Remarks for people beside the result; `--quiet` turns them off.
 #[derive(Debug, Clone, Copy)]

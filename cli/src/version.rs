@@ -1,13 +1,13 @@
 //! `gwf version`.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use gateway_harness::envoy;
 use miette::Result;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::modules::{ModuleEntry, module_entries};
-use crate::output;
+use crate::output::{self, Format};
 
 /// The release of Envoy Gateway that bundles were tried with; docs/performance.md and the tests with
 /// egctl go by it.
@@ -25,14 +25,6 @@ pub(super) struct VersionCommand {
     /// How to print it.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     output: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// One JSON document (`gwf schema version`).
-    Json,
 }
 
 /// What `gwf version -o json` prints.
