@@ -30,8 +30,8 @@ mod tests;
 
 use self::counts::Counts;
 use self::metrics::GuardMetrics;
-use self::settings::Settings;
-use self::state::{Alarm, Change, Depth, Phase};
+use self::settings::{Depth, Settings};
+use self::state::{Alarm, Change, Phase};
 use crate::host::{CREATE, Clock, Host, Log, LogLevel, Metrics, SharedData};
 use crate::route::InvalidConfig;
 use crate::split::spec::{GuardSpec, Variant};

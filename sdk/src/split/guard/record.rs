@@ -1,7 +1,8 @@
 //! A guard's state as bytes in shared data. Its layout is told in [`guard`](super).
 
 use super::counts::{BUCKETS, Bucket, Counts, Tally, Window};
-use super::state::{Depth, Phase, State};
+use super::settings::Depth;
+use super::state::{Phase, State};
 
 /// Says that the bytes have this layout.
 const VERSION: u64 = 1;

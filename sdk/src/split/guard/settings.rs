@@ -2,7 +2,6 @@
 
 use super::counts::PARTS;
 use super::evidence::{Level, Margin};
-use super::state::Depth;
 use crate::route::InvalidConfig;
 use crate::split::spec::{BackOff, GuardSpec};
 use crate::time;
@@ -14,6 +13,15 @@ const LAST_GRPC_STATUS: u8 = 16;
 /// UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS: errors of a server by
 /// OpenTelemetry's semantic conventions for gRPC.
 const GRPC_FAILURES: [u8; 6] = [2, 4, 12, 13, 14, 15];
+
+/// How far a canary is held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// It gets nothing.
+    Zero,
+    /// It gets the share of the ramp's step before.
+    StepBefore,
+}
 
 /// What a guard goes by. Times are in nanoseconds.
 #[derive(Debug)]

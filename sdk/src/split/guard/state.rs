@@ -2,19 +2,10 @@
 
 use super::counts::{Counts, Window};
 use super::evidence::Finding;
-use super::settings::Settings;
+use super::settings::{Depth, Settings};
 
 /// A clock that is further back than this was set back; less, and another worker read it first.
 const STEP_BACK: u64 = 1_000_000_000;
-
-/// How far a canary is held back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Depth {
-    /// It gets nothing.
-    Zero,
-    /// It gets the share of the ramp's step before.
-    StepBefore,
-}
 
 /// What a canary may have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
