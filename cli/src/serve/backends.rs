@@ -11,7 +11,7 @@ use gateway_bundle::Manifests;
 use thiserror::Error;
 use tokio::task::AbortHandle;
 
-use super::error::Refusal;
+use super::error::Rejection;
 use gateway_harness::envoy::echo;
 use gateway_harness::model::Cluster;
 
@@ -140,7 +140,7 @@ pub(super) fn addresses(
     given: &[BackendAddress],
     manifests: &Manifests,
     clusters: &[Cluster],
-) -> Result<BTreeMap<String, SocketAddr>, Refusal> {
+) -> Result<BTreeMap<String, SocketAddr>, Rejection> {
     let services = services(manifests, clusters);
     let mut addresses = BTreeMap::new();
     for backend in given {
@@ -148,7 +148,7 @@ pub(super) fn addresses(
             .iter()
             .filter(|service| backend.is_for(service))
             .collect();
-        let refused = |problem| Refusal::Backend {
+        let refused = |problem| Rejection::Backend {
             name: backend.to_string(),
             problem,
             there: services.iter().map(ToString::to_string).collect(),
@@ -207,13 +207,13 @@ pub(super) struct Echoes {
 
 impl Echoes {
     /// Where the backend of `cluster` listens, which is started if there is none.
-    pub(super) async fn address(&mut self, cluster: &Cluster) -> Result<SocketAddr, Refusal> {
+    pub(super) async fn address(&mut self, cluster: &Cluster) -> Result<SocketAddr, Rejection> {
         if let Some((_, address, _)) = self.running.iter().find(|(own, ..)| own == cluster) {
             return Ok(*address);
         }
         let (address, accepting) = echo::start(cluster, &self.shared)
             .await
-            .map_err(Refusal::Echo)?;
+            .map_err(Rejection::Echo)?;
         self.running.push((cluster.clone(), address, accepting));
         Ok(address)
     }

@@ -1,4 +1,4 @@
-//! Why a configuration is refused, and why serving ends.
+//! Why a configuration is rejected, and why serving ends.
 
 use std::io;
 use std::process::ExitStatus;
@@ -14,7 +14,7 @@ use gateway_harness::proxy::{InvalidNames, ProxyError};
 
 /// Why manifests or modules are not put in force.
 #[derive(Debug, Error, Diagnostic)]
-pub enum Refusal {
+pub enum Rejection {
     /// The manifests cannot be read or have mistakes.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -83,17 +83,17 @@ pub enum Refusal {
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     /// Envoy does not take the configuration or a module.
-    #[error("envoy refuses it:\n{0}")]
+    #[error("Envoy rejects it:\n{0}")]
     Envoy(String),
 }
 
 /// Why serving did not begin, or ended by itself.
 #[derive(Debug, Error, Diagnostic)]
 pub enum ServeError {
-    /// The first configuration is refused, and there is none to fall back to.
+    /// The first configuration is rejected, and there is none to fall back to.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Refused(#[from] Refusal),
+    Rejected(#[from] Rejection),
     /// Envoy cannot be run or talked to.
     #[error(transparent)]
     Envoy(#[from] EnvoyError),
@@ -124,7 +124,7 @@ impl ServeError {
     }
 }
 
-impl Refusal {
+impl Rejection {
     /// What Envoy's log says, in which it escapes quotes and backslashes.
     pub(super) fn envoy(log: &str) -> Self {
         let unescaped = [("\\'", "'"), ("\\\"", "\""), ("\\\\", "\\")];

@@ -23,8 +23,8 @@ pub enum Event {
         #[serde(flatten)]
         facts: Facts,
     },
-    /// An edit is refused, and what was in force still is.
-    Refused {
+    /// An edit is rejected; the configuration before it stays in force.
+    Rejected {
         /// Why.
         reason: String,
     },
@@ -54,7 +54,7 @@ pub struct Facts {
     /// The services that filters call; without an address nobody answers.
     pub called: Vec<CalledFact>,
     /// What the manifests ask for and do not get.
-    pub refused: Vec<Refused>,
+    pub rejected: Vec<RejectedEntry>,
     /// Commands to try.
     pub examples: Vec<String>,
 }
@@ -113,10 +113,10 @@ pub struct CalledFact {
     pub address: Option<SocketAddr>,
 }
 
-/// Something that is refused or not understood, and not served.
+/// A part of the manifests that is rejected or not supported, and not served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Refused {
+pub struct RejectedEntry {
     /// `error`, `warning`, or `not served` of what only a cluster has Envoy do.
     pub severity: &'static str,
     /// The file.
@@ -131,7 +131,7 @@ pub struct Refused {
     pub message: String,
 }
 
-impl From<&Entry> for Refused {
+impl From<&Entry> for RejectedEntry {
     fn from(entry: &Entry) -> Self {
         Self {
             severity: match entry.severity {

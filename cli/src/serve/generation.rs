@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::backends::Echoes;
 use super::changes::Named;
-use super::error::Refusal;
+use super::error::Rejection;
 use super::event::{Backend, CalledFact, Facts, ListenerFact, ServiceFact};
 use super::examples::examples;
 use super::options::ServeOptions;
@@ -60,7 +60,7 @@ impl GenerationBuilder {
         &mut self,
         plan: Plan,
         options: &ServeOptions,
-    ) -> Result<Generation, Refusal> {
+    ) -> Result<Generation, Rejection> {
         let wanted = plan.gateways.iter().flat_map(|gateway| {
             let ports: BTreeSet<u16> = gateway.proxy.listeners.iter().map(|one| one.port).collect();
             ports.into_iter().map(|port| (gateway.name(), port))
@@ -70,7 +70,7 @@ impl GenerationBuilder {
             ports: self.ports.assign(&wanted)?,
             ..Generation::default()
         };
-        generation.facts.refused = plan.refused.iter().map(Into::into).collect();
+        generation.facts.rejected = plan.rejected.iter().map(Into::into).collect();
         for gateway in plan.gateways {
             self.add(&mut generation, gateway, &plan.addresses, options)
                 .await?;
@@ -90,11 +90,14 @@ impl GenerationBuilder {
         gateway: GatewayPlan,
         addresses: &BTreeMap<String, SocketAddr>,
         options: &ServeOptions,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Rejection> {
         let name = gateway.name();
         let GatewayPlan { bundle, mut proxy } = gateway;
         for filter in &proxy.filters {
-            let added = self.modules.add(&filter.module).map_err(Refusal::Module)?;
+            let added = self
+                .modules
+                .add(&filter.module)
+                .map_err(Rejection::Module)?;
             generation.modules.insert(added);
             let module = format!("module {}", filter.name);
             generation
@@ -168,7 +171,7 @@ impl GenerationBuilder {
         generation: &mut Generation,
         proxy: &Proxy,
         addresses: &BTreeMap<String, SocketAddr>,
-    ) -> Result<BTreeMap<String, SocketAddr>, Refusal> {
+    ) -> Result<BTreeMap<String, SocketAddr>, Rejection> {
         let mut backends = BTreeMap::new();
         for cluster in &proxy.clusters {
             let service = format!("{}/{}:{}", cluster.namespace, cluster.service, cluster.port);

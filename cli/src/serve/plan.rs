@@ -7,7 +7,7 @@ use gateway_bundle::{Entry, GatewayBundle, Manifests, Severity};
 use serde_json::Value;
 
 use super::backends;
-use super::error::Refusal;
+use super::error::Rejection;
 use super::options::ServeOptions;
 use gateway_harness::model::{Cluster, Proxy};
 use gateway_harness::proxy::{Modules, proxy};
@@ -20,8 +20,8 @@ pub(super) struct Plan {
     pub(super) objects: BTreeMap<String, Value>,
     /// The Services with an address, by `<namespace>/<service>:<port>`.
     pub(super) addresses: BTreeMap<String, SocketAddr>,
-    /// What was refused or not understood.
-    pub(super) refused: Vec<Entry>,
+    /// What was rejected or not supported.
+    pub(super) rejected: Vec<Entry>,
 }
 
 /// One Gateway.
@@ -33,11 +33,11 @@ pub(super) struct GatewayPlan {
 
 impl Plan {
     /// Rejects a `--port` for a port that no Gateway has. Once it serves, an edit may take a listener away.
-    pub(super) fn check_ports(&self, options: &ServeOptions) -> Result<(), Refusal> {
+    pub(super) fn check_ports(&self, options: &ServeOptions) -> Result<(), Rejection> {
         let listeners = self.gateways.iter().flat_map(|one| &one.proxy.listeners);
         let there: BTreeSet<u16> = listeners.map(|listener| listener.port).collect();
         match options.ports.keys().find(|port| !there.contains(port)) {
-            Some(&port) => Err(Refusal::Port {
+            Some(&port) => Err(Rejection::Port {
                 port,
                 there: there.iter().map(u16::to_string).collect(),
             }),
@@ -58,7 +58,7 @@ fn name_of(gateway: &GatewayBundle) -> String {
 }
 
 /// Reads the manifests and says what is to run.
-pub(super) fn plan(options: &ServeOptions) -> Result<Plan, Refusal> {
+pub(super) fn plan(options: &ServeOptions) -> Result<Plan, Rejection> {
     let (manifests, remarks) = options.manifests.read(options.gateway.as_ref())?;
     let bundle = gateway_bundle::bundle(&manifests);
     let names = bundle.gateways.iter().map(name_of).collect();
@@ -67,7 +67,7 @@ pub(super) fn plan(options: &ServeOptions) -> Result<Plan, Refusal> {
         gateways.retain(|one| one.namespace == wanted.namespace && one.name == wanted.name);
     }
     if gateways.is_empty() {
-        return Err(Refusal::NoGateway {
+        return Err(Rejection::NoGateway {
             wanted: options.gateway.clone(),
             there: names,
         });
@@ -76,16 +76,16 @@ pub(super) fn plan(options: &ServeOptions) -> Result<Plan, Refusal> {
     let proxied = |bundle| proxied(&manifests, bundle, &modules, options);
     let gateways = gateways.into_iter().map(proxied);
     let gateways: Vec<GatewayPlan> = gateways.collect::<Result<_, _>>()?;
-    let mut refused = remarks.entries;
-    refused.extend(bundle.report.entries);
+    let mut rejected = remarks.entries;
+    rejected.extend(bundle.report.entries);
     // A note is of no consequence; what Envoy would do in a cluster and does not here is none.
-    refused.retain(|entry| entry.severity != Severity::Note);
+    rejected.retain(|entry| entry.severity != Severity::Note);
     if gateways
         .iter()
         .all(|gateway| gateway.proxy.listeners.is_empty())
     {
-        return Err(Refusal::NoListener(
-            refused.iter().map(ToString::to_string).collect(),
+        return Err(Rejection::NoListener(
+            rejected.iter().map(ToString::to_string).collect(),
         ));
     }
     let clusters = gateways.iter().flat_map(|gateway| &gateway.proxy.clusters);
@@ -97,7 +97,7 @@ pub(super) fn plan(options: &ServeOptions) -> Result<Plan, Refusal> {
             .map(|document| (document.object(), document.value().clone()))
             .collect(),
         gateways,
-        refused,
+        rejected,
     })
 }
 
@@ -107,7 +107,7 @@ fn proxied(
     bundle: GatewayBundle,
     modules: &Modules,
     options: &ServeOptions,
-) -> Result<GatewayPlan, Refusal> {
+) -> Result<GatewayPlan, Rejection> {
     let proxy = proxy(
         manifests,
         &bundle,

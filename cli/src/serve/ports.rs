@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use tokio::net::TcpSocket;
 
-use super::error::Refusal;
+use super::error::Rejection;
 
 /// A Gateway (`namespace/name`) and a port of it.
 pub(super) type GatewayPort = (String, u16);
@@ -41,7 +41,7 @@ impl Ports {
     pub(super) fn assign(
         &mut self,
         wanted: &[GatewayPort],
-    ) -> Result<BTreeMap<GatewayPort, u16>, Refusal> {
+    ) -> Result<BTreeMap<GatewayPort, u16>, Rejection> {
         let keeps = |one: &GatewayPort| Some((one.clone(), *self.assigned.get(one)?));
         let mut assigned: BTreeMap<GatewayPort, u16> = wanted.iter().filter_map(keeps).collect();
         let mut taken: BTreeSet<u16> = assigned.values().copied().collect();
@@ -55,7 +55,7 @@ impl Ports {
             } else {
                 self.keep(preferred)
             };
-            let local = local.map_err(|source| Refusal::PortTaken {
+            let local = local.map_err(|source| Rejection::PortTaken {
                 gateway: one.0.clone(),
                 port: one.1,
                 local: preferred,

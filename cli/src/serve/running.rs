@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::access_log;
-use super::error::{Refusal, ServeError};
+use super::error::{Rejection, ServeError};
 use super::xds::Resources;
 use gateway_harness::envoy::process::Process;
 use gateway_harness::envoy::{Binary, EnvoyError, EnvoyOptions, client};
@@ -135,7 +135,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Envoy`] if Envoy rejects some of them; what was in force is again.
+    /// [`Rejection::Envoy`] if Envoy rejects some of them; what was in force is again.
     pub(super) async fn replace(&mut self, next: &Resources) -> Result<(), ServeError> {
         let before = self.in_force.clone();
         let mut clusters = before.clusters.clone();
@@ -144,7 +144,7 @@ impl Running {
             Ok(()) => self.tell(LDS, &next.listeners).await,
             refused => refused,
         };
-        if let Err(ServeError::Refused(reason)) = replaced {
+        if let Err(ServeError::Rejected(reason)) = replaced {
             // An update is not all or nothing: of several listeners some may have been taken.
             self.tell(LDS, &before.listeners).await?;
             self.tell(CDS, &before.clusters).await?;
@@ -195,7 +195,7 @@ impl Running {
         if after.text(discovery.version) != version {
             let lines = self.process.log_since(logged);
             let words: String = lines.iter().map(|line| format!("  {line}\n")).collect();
-            return Err(Refusal::envoy(&words).into());
+            return Err(Rejection::envoy(&words).into());
         }
         self.workers_follow(&before).await
     }
@@ -374,7 +374,7 @@ mod tests {
         next.clusters.insert("c".into(), json!({"name": "c"}));
         trial::run(&binary, &next, &options).await.unwrap();
         let refused = running.replace(&next).await.unwrap_err();
-        assert!(matches!(refused, ServeError::Refused(_)), "{refused}");
+        assert!(matches!(refused, ServeError::Rejected(_)), "{refused}");
         assert!(refused.to_string().contains("203.0.113.1"), "{refused}");
         assert_eq!(running.in_force, resources("old"));
         assert_eq!(client::get(at, "/").await.unwrap().body, b"old");

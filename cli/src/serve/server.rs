@@ -147,7 +147,7 @@ impl Server {
                 changes,
                 facts: self.current.facts.clone(),
             },
-            Err(ServeError::Refused(refusal)) => Event::Refused {
+            Err(ServeError::Rejected(refusal)) => Event::Rejected {
                 reason: refusal.reason(),
             },
             Err(error) => return Err(error),

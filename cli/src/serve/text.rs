@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::event::{Backend, Event, Facts, ListenerFact, Refused, RequestLine};
+use super::event::{Backend, Event, Facts, ListenerFact, RejectedEntry, RequestLine};
 
 const BOLD: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -33,13 +33,13 @@ pub fn write(event: &Event, out: &mut dyn Write) -> io::Result<()> {
             };
             writeln!(out, "{GOOD}reloaded{GOOD:#} {changes}")?;
             facts
-                .refused
+                .rejected
                 .iter()
-                .try_for_each(|entry| write_refused(entry, out))
+                .try_for_each(|entry| write_rejected(entry, out))
         }
-        Event::Refused { reason } => {
-            writeln!(out, "{BAD}refused{BAD:#} {}", reason.trim_end())?;
-            writeln!(out, "        what was in force still is")
+        Event::Rejected { reason } => {
+            writeln!(out, "{BAD}rejected{BAD:#} {}", reason.trim_end())?;
+            writeln!(out, "         the configuration before it stays in force")
         }
         Event::Request(request) => write_request(request, out),
         // People read it on standard error.
@@ -75,12 +75,12 @@ fn write_facts(facts: &Facts, out: &mut dyn Write) -> io::Result<()> {
         [service.name.clone(), at, "called by filters".to_owned()]
     });
     write_table(&services.chain(called).collect::<Vec<_>>(), out)?;
-    if !facts.refused.is_empty() {
-        writeln!(out, "\n{BOLD}Refused or not understood{BOLD:#}")?;
+    if !facts.rejected.is_empty() {
+        writeln!(out, "\n{BOLD}Rejected or not supported{BOLD:#}")?;
         facts
-            .refused
+            .rejected
             .iter()
-            .try_for_each(|entry| write_refused(entry, out))?;
+            .try_for_each(|entry| write_rejected(entry, out))?;
     }
     if !facts.examples.is_empty() {
         writeln!(out, "\n{BOLD}Try{BOLD:#}")?;
@@ -136,7 +136,7 @@ fn write_table<const N: usize>(rows: &[[String; N]], out: &mut dyn Write) -> io:
     Ok(())
 }
 
-fn write_refused(entry: &Refused, out: &mut dyn Write) -> io::Result<()> {
+fn write_rejected(entry: &RejectedEntry, out: &mut dyn Write) -> io::Result<()> {
     let style = if entry.severity == "error" { BAD } else { DIM };
     let severity = entry.severity;
     let (file, line, object) = (&entry.file, entry.line, &entry.object);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::error::{Refusal, ServeError};
+use super::error::{Rejection, ServeError};
 use super::xds::Resources;
 use gateway_harness::envoy::process::{self, Process};
 use gateway_harness::envoy::{Binary, EnvoyError, EnvoyOptions};
@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 ///
-/// [`Refusal::Envoy`] with its own words.
+/// [`Rejection::Envoy`] with its own words.
 pub(super) async fn run(
     binary: &Binary,
     resources: &Resources,
@@ -52,10 +52,10 @@ pub(super) async fn run(
     let waited = options.start_timeout;
     match tokio::time::timeout(waited, ended).await {
         Ok(status) if status.success() => Ok(()),
-        Ok(_) => Err(Refusal::envoy(&process.complaints()).into()),
+        Ok(_) => Err(Rejection::envoy(&process.complaints()).into()),
         Err(_) => {
             let log = process.complaints();
-            Err(Refusal::envoy(&EnvoyError::NotReady { waited, log }.to_string()).into())
+            Err(Rejection::envoy(&EnvoyError::NotReady { waited, log }.to_string()).into())
         }
     }
 }

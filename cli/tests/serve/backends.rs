@@ -88,7 +88,7 @@ fn what_is_served_and_what_is_not_is_told_at_the_start() {
             (&json!("shop/pay:8080"), &json!("echo"))
         ]
     );
-    let refused = ready["refused"].as_array().unwrap();
+    let refused = ready["rejected"].as_array().unwrap();
     let of = |severity: &str| refused.iter().find(|one| one["severity"] == severity);
     let policy = of("not served").unwrap();
     assert_eq!(policy["object"], "SecurityPolicy shop/login");

@@ -165,7 +165,7 @@ fn spoil(folder: &Folder, number: usize, served: &mut Served) {
         1 => folder.write("bad.yaml", &unicode_class()),
         _ => folder.replace_module(b"not a module"),
     }
-    served.next("refused");
+    served.next("rejected");
     match number % 3 {
         0 | 1 => fs::remove_file(folder.manifests().join("bad.yaml")).unwrap(),
         _ => folder.replace_module(&good),
