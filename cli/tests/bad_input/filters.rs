@@ -26,6 +26,24 @@ fn a_filter_that_traps_fails_every_case_with_the_trap() {
 }
 
 #[test]
+fn a_case_after_a_trap_gets_a_fresh_vm() {
+    // Traps at the first request of a VM, and lets the second pass.
+    let first =
+        "(if (i32.eqz (global.get $asked)) (then (global.set $asked (i32.const 1)) (unreachable)))
+        (i32.const 0)";
+    let once = module(&format!(
+        r#"{ABI} (global $asked (mut i32) (i32.const 0))
+          (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) {first})"#
+    ));
+    let replayed = good().with_module(&once, &[]);
+    let note = "note T/two on wasmtime got a fresh VM: a trap in `one` ended the VM before";
+    replayed.failed(&["T/one on wasmtime", "T/two on wasmtime", note]);
+    // Both cases meet the trap of the first request: the VM of the second is a fresh one.
+    let why = "proxy_on_request_headers failed: wasm trap: wasm `unreachable` instruction executed";
+    assert_eq!(replayed.out.matches(why).count(), 2, "{}", replayed.out);
+}
+
+#[test]
 fn hosts_that_differ_fail_the_run() {
     let trapping = on_request("unreachable");
     let told = good().with_module(&trapping, &["--host", "core,wasmtime"]);

@@ -384,6 +384,14 @@ impl EnvoyHost {
         self.process.log_since(0)
     }
 
+    /// The line in which Envoy has logged the trap of a VM, if one trapped:
+    /// `Function: proxy_on_request_headers failed: Uncaught RuntimeError: unreachable`.
+    #[must_use]
+    pub fn vm_failure(&self) -> Option<String> {
+        let is_trap = |line: &String| line.contains("Function: ") && line.contains(" failed: ");
+        self.log().into_iter().find(is_trap)
+    }
+
     /// Envoy's process id.
     #[must_use]
     pub fn pid(&self) -> u32 {

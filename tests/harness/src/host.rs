@@ -65,6 +65,11 @@ pub trait Host {
         Ok(Vec::new())
     }
 
+    /// The trap that ended a VM of this host, if one did: its answers say nothing about the filter any more.
+    fn vm_failure(&mut self) -> Option<String> {
+        None
+    }
+
     /// Lets virtual time pass. A host without has nothing to do: what depends on it is skipped there.
     fn advance(&mut self, by: Duration) {
         let _ = by;

@@ -29,6 +29,8 @@ pub struct Outcome {
     pub host: HostKind,
     /// What came of it.
     pub verdict: Verdict,
+    /// Of a case that got a fresh VM: the case in which a trap ended the VM before.
+    pub fresh_vm_after: Option<String>,
 }
 
 /// What came of a case.
@@ -122,6 +124,7 @@ impl<'a> Runner<'a> {
             let mut hosts = Hosts::default();
             let mut run = Run::new(scenario, self.kind);
             for case in &scenario.cases {
+                let fresh_vm_after = hosts.trapped.remove(&case.gateway);
                 let outcome = Outcome {
                     scenario: scenario.name.clone(),
                     case: case.name.clone(),
@@ -129,7 +132,12 @@ impl<'a> Runner<'a> {
                     line: case.line,
                     host: self.kind,
                     verdict: self.case(scenario, case, &mut hosts, &mut run),
+                    fresh_vm_after,
                 };
+                // Steps go on with what earlier ones left, a dead VM among it.
+                if !scenario.ordered {
+                    hosts.replace_trapped(case);
+                }
                 (self.watch)(&outcome);
                 outcomes.push(outcome);
             }
@@ -175,9 +183,21 @@ struct Hosts {
     opened: BTreeMap<GatewayRef, Result<Box<dyn Host>, HostError>>,
     /// Virtual time that has passed, for those that are opened later, too.
     elapsed: Duration,
+    /// The Gateways whose VM has trapped, and in which case.
+    trapped: BTreeMap<GatewayRef, String>,
 }
 
 impl Hosts {
+    /// Ends the host of a case whose VM has trapped: the next case opens a fresh one.
+    fn replace_trapped(&mut self, case: &Case) {
+        let host = self.opened.get_mut(&case.gateway);
+        let failure = host.and_then(|host| host.as_mut().ok()?.vm_failure());
+        if failure.is_some() {
+            self.opened.remove(&case.gateway);
+            self.trapped.insert(case.gateway.clone(), case.name.clone());
+        }
+    }
+
     /// Time passes for all of them.
     fn advance(&mut self, by: Duration) {
         self.elapsed += by;

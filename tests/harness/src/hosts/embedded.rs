@@ -59,6 +59,12 @@ impl Host for Embedded {
         Ok(answer)
     }
 
+    fn vm_failure(&mut self) -> Option<String> {
+        let workers = self.envoy.workers().iter_mut();
+        let mut vms = workers.flat_map(|worker| worker.vms());
+        vms.find_map(|vm| vm.failure().map(ToString::to_string))
+    }
+
     fn advance(&mut self, by: Duration) {
         self.envoy.advance(by);
     }

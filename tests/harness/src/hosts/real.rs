@@ -43,6 +43,10 @@ impl Host for Real {
         Ok(answer)
     }
 
+    fn vm_failure(&mut self) -> Option<String> {
+        self.envoy.vm_failure()
+    }
+
     fn received(&mut self, id: &str) -> Result<Vec<Seen>, HostError> {
         let received = self.envoy.received(id);
         received.map_err(|error| HostError::new(&error))

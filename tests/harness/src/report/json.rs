@@ -50,6 +50,9 @@ pub struct Case<'a> {
 pub struct HostResult<'a> {
     /// The host.
     pub host: HostKind,
+    /// The case in which a trap ended the VM, so that this one got a fresh VM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fresh_vm_after: Option<&'a str>,
     /// The verdict and what belongs to it.
     #[serde(flatten)]
     pub verdict: HostVerdict<'a>,
@@ -165,6 +168,7 @@ fn case<'a>(row: &Row<'a>) -> Option<Case<'a>> {
 fn result(outcome: &Outcome) -> HostResult<'_> {
     HostResult {
         host: outcome.host,
+        fresh_vm_after: outcome.fresh_vm_after.as_deref(),
         verdict: match &outcome.verdict {
             Verdict::Passed => HostVerdict::Passed,
             Verdict::Skipped { reason } => HostVerdict::Skipped { reason },

@@ -13,6 +13,7 @@ fn outcome(scenario: &str, line: u64, host: HostKind, verdict: Verdict) -> Outco
         line,
         host,
         verdict,
+        fresh_vm_after: None,
     }
 }
 

@@ -26,6 +26,7 @@ const DIM: Style = Style::new().dimmed();
 /// If the stream cannot be written.
 pub fn write(outcomes: &[Outcome], conditions: &Conditions, out: &mut dyn Write) -> io::Result<()> {
     write_scenarios(outcomes, out)?;
+    write_fresh_vms(outcomes, out)?;
     for failed in outcomes
         .iter()
         .filter(|outcome| is_failure(&outcome.verdict))
@@ -74,6 +75,21 @@ fn write_scenarios(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> 
             write!(out, "{host:8}  ")?;
         }
         writeln!(out, "{tally}")?;
+    }
+    Ok(())
+}
+
+/// The cases that got a fresh VM.
+fn write_fresh_vms(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+    for outcome in outcomes {
+        if let Some(trapped) = &outcome.fresh_vm_after {
+            let (scenario, case, host) = (&outcome.scenario, &outcome.case, outcome.host);
+            writeln!(
+                out,
+                "{YELLOW}note{YELLOW:#} {scenario}/{case} on {host} got a fresh VM: a trap in `{trapped}` \
+                 ended the VM before"
+            )?;
+        }
     }
     Ok(())
 }
