@@ -1,5 +1,6 @@
 //! The three hosts, opened for a Gateway of a scenario.
 
+mod certificates;
 mod core;
 mod embedded;
 mod rate_limit_service;
@@ -179,7 +180,10 @@ impl Hosts {
             &BTreeSet::new(),
         );
         let mut proxy = proxy.map_err(|error| HostError::new(&error))?;
-        let completed = Certificates::default().complete(&mut proxy);
+        let mut made = Certificates::default();
+        let stated = certificates::stated(scenario, &gateway, &mut made, &mut proxy);
+        stated.map_err(|error| HostError::new(&error))?;
+        let completed = made.complete(&mut proxy);
         completed.map_err(|error| HostError::new(&error))?;
         proxy.jwt.clone_from(&scenario.jwt);
         if !self.options.early_removal {

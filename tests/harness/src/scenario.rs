@@ -3,8 +3,8 @@
 //! A scenario is a folder with `cases.yaml` and `manifests.yaml`, or with the name of another folder
 //! whose YAML files are its manifests. The cases are either independent
 //! (`cases:`, as in the conformance suite of the Gateway API) or steps in order (`steps:`, as in
-//! Envoy Gateway's end-to-end tests, where each step may use what earlier ones left). This
-//! project's own scenarios may in addition say `skip: {HOST: reason}`, on the file or on a case.
+//! Envoy Gateway's end-to-end tests, where each step may use what earlier ones left).
+//! docs/scenarios.md describes the format, [`schema`] is its JSON Schema.
 //!
 //! The forms differ in what counts. Of a case, headers and the request that the backend saw are
 //! compared on 200 and 204 only, as the suite does, and a request that is not stated is not
@@ -31,6 +31,8 @@ use serde_json::Value;
 pub use self::backends::Backends;
 use self::convert::Defaults;
 pub use self::error::{InvalidFile, LoadError};
+pub use self::format::schema;
+use self::model::SecretCertificate;
 pub use self::model::{Case, GatewayRef, Scenario};
 use self::skip::Feature;
 pub(crate) use self::variables::{Captured, fill, numbered, uuid, variables_of};
@@ -72,12 +74,6 @@ pub fn retain_named(scenarios: &mut Vec<Scenario>, text: &str) {
     scenarios.retain(|scenario| !scenario.cases.is_empty());
 }
 
-/// STUB
-#[must_use]
-pub fn schema() -> Value {
-    Value::Null
-}
-
 fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), LoadError> {
     if folder.join(CASES).is_file() {
         found.push(folder.to_owned());
@@ -103,7 +99,6 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
 
     let mut features = backends::features(&documents);
     features.extend(group_feature(file.group.as_deref()));
-    features.extend(needs_feature(file.needs.as_deref()));
     let jwt = jwt_requirements(&documents, &file.files, &dir, &mut features);
     let ordered = file.steps.is_some();
     let defaults = Defaults {
@@ -132,8 +127,23 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
     let Ok(workers) = NonZero::try_from(file.workers.unwrap_or(1)) else {
         return Err(cases_file.wrong_at_top("workers: must be at least 1"));
     };
+    let certificates = file.certificates.into_iter().enumerate();
+    let certificates = certificates.map(|(number, stated)| match stated.self_signed {
+        true => Ok(SecretCertificate {
+            namespace: stated.namespace,
+            secret: stated.secret,
+            dns_names: stated.dns_names,
+        }),
+        false => {
+            let problem = format!("certificates[{number}].selfSigned: there is no other kind");
+            Err(cases_file.wrong_at_top(&problem))
+        }
+    });
     Ok(Scenario {
         name: file.name,
+        description: file.description,
+        notes: file.notes,
+        certificates: certificates.collect::<Result<_, _>>()?,
         manifests,
         file: cases_file.path().to_owned(),
         dir,
@@ -213,15 +223,6 @@ fn group_feature(group: Option<&str>) -> Option<Feature> {
         "mirror" => Some(Feature::Mirror),
         "timeout/retry" => Some(Feature::TimeoutRetry),
         "backend" => Some(Feature::BackendProtocol),
-        _ => None,
-    }
-}
-
-/// What an end-to-end test of Envoy Gateway relies on.
-fn needs_feature(needs: Option<&str>) -> Option<Feature> {
-    match needs? {
-        "local-rate-limit" => Some(Feature::LocalRateLimit),
-        "global-rate-limit-service" => Some(Feature::GlobalRateLimit),
         _ => None,
     }
 }

@@ -1,7 +1,9 @@
-//! The HTTP or gRPC status.
+//! The HTTP or gRPC status. To a gRPC client an answer without `grpc-status` has the one that its HTTP
+//! status maps to (`doc/http-grpc-status-mapping.md` of gRPC).
 
 use crate::exchange::Answer;
 use crate::scenario::model::Status;
+use crate::wasm_host::http_to_grpc_status;
 
 use super::{Findings, header};
 
@@ -12,20 +14,19 @@ pub(super) fn compare(wanted: &Status, answer: &Answer, found: &mut Findings) {
             let codes: Vec<_> = codes.iter().map(u16::to_string).collect();
             found.add("status", codes.join(" or "), answer.status.to_string());
         }
-        Status::Grpc {
-            code,
-            name,
-            http_equivalents,
-        } => match grpc_status(answer) {
-            Some(got) if got == code.to_string() => {}
-            None if http_equivalents.contains(&answer.status) => {}
-            Some(got) => found.add("grpc-status", format!("{code} {name}"), got),
-            None => found.add(
-                "grpc-status",
-                format!("{code} {name}"),
-                format!("(absent), HTTP {}", answer.status),
-            ),
-        },
+        Status::Grpc { code, name } => {
+            let derived = http_to_grpc_status(answer.status.into());
+            match grpc_status(answer) {
+                Some(got) if got == code.to_string() => {}
+                None if derived == *code => {}
+                Some(got) => found.add("grpc-status", format!("{code} {name}"), got),
+                None => found.add(
+                    "grpc-status",
+                    format!("{code} {name}"),
+                    format!("(absent), HTTP {}", answer.status),
+                ),
+            }
+        }
     }
 }
 

@@ -311,7 +311,6 @@ fn the_grpc_status_is_in_trailers_or_headers() {
     let status = Status::Grpc {
         code: 0,
         name: "OK".to_owned(),
-        http_equivalents: vec![],
     };
     let expected = Expected {
         status,
@@ -338,7 +337,6 @@ fn an_http_status_may_stand_for_a_grpc_status() {
     let status = Status::Grpc {
         code: 12,
         name: "Unimplemented".to_owned(),
-        http_equivalents: vec![404],
     };
     let expected = Expected {
         status,

@@ -38,7 +38,14 @@ impl Certificates {
         Ok(made)
     }
 
-    fn for_names(&mut self, server_names: &[String]) -> Result<Certificate, InvalidNames> {
+    /// The certificate for these names, the same each time.
+    ///
+    /// # Errors
+    /// [`InvalidNames`], of a name that is none.
+    pub(crate) fn for_names(
+        &mut self,
+        server_names: &[String],
+    ) -> Result<Certificate, InvalidNames> {
         if let Some(known) = self.0.get(server_names) {
             return Ok(known.clone());
         }

@@ -259,7 +259,7 @@ fn a_host_is_opened_once_for_each_gateway_and_only_if_needed() {
         "{PLAIN}{PLAIN}  gateway: {{namespace: n, name: other}}\n{PLAIN}{PLAIN}  \
          gateway: {{namespace: n, name: tls}}\n"
     )
-    .replace("name: tls}\n", "name: tls}\n  backendResponse: {}\n");
+    .replace("name: tls}\n", "name: tls}\n  internalRedirect: {}\n");
     let scenarios = scenario("cases", &entries);
     let script = Script::new([answer(200), answer(200), answer(200)]);
     let mut opened = Vec::new();

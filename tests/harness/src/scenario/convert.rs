@@ -1,20 +1,21 @@
 //! From the file's layer to the model: defaults filled in, kinds of case told apart.
 //!
-//! Errors are a field path, relative to the entry, and what is wrong with it.
+//! Errors are a field path, relative to the entry, and what is wrong with it. What a case states is
+//! judged: a field that its kind has no use for is an error.
 
 mod asked;
 mod expected;
+mod kind;
 mod mirror;
 mod request;
-mod websocket;
+mod trial;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::format::{self, Entry};
+use self::trial::{single, trials};
+use super::format::{self, Entry, Trial as Stated};
 use super::model::{
-    AnsweredBy, Awaited, Capture, Case, Eventually, Expected, GatewayRef, Request, Requests,
-    Status, Trial, Until, Weights, What,
+    AnsweredBy, Awaited, Capture, Case, Eventually, GatewayRef, Requests, Until, Weights, What,
 };
 
 /// Field and problem.
@@ -22,6 +23,11 @@ type Wrong = (String, String);
 
 fn wrong<T>(field: &str, problem: impl Into<String>) -> Result<T, Wrong> {
     Err((field.to_owned(), problem.into()))
+}
+
+/// Puts the path of an object in front of the field.
+fn within(object: &str) -> impl Fn(Wrong) -> Wrong {
+    move |(field, problem)| (format!("{object}.{field}"), problem)
 }
 
 /// What the file says for all its entries.
@@ -41,22 +47,16 @@ pub(super) fn case(
     let Some(gateway) = entry.gateway.clone().or_else(|| defaults.gateway.cloned()) else {
         return wrong("gateway", "neither the case nor the file names a Gateway");
     };
-    let name = match (&entry.name, &entry.subtest, &entry.note) {
-        (Some(name), _, _) => name.clone(),
-        (None, Some(subtest), Some(note)) => format!("{number} {subtest}: {note}"),
-        (None, Some(only), None) | (None, None, Some(only)) => format!("{number} {only}"),
-        (None, None, None) => number.to_string(),
-    };
     let features = asked::features(&entry);
     let skip = entry.skip.clone();
     let advance = advance(&entry, defaults)?;
-    let what = what(entry, defaults)?;
     Ok(Case {
-        name,
+        name: entry.name.clone().unwrap_or_else(|| number.to_string()),
+        notes: entry.notes.clone(),
         line,
         gateway,
         advance,
-        what,
+        what: what(entry, defaults)?,
         features,
         skip,
     })
@@ -83,43 +83,45 @@ fn duration(field: &str, stated: &str) -> Result<Duration, Wrong> {
 }
 
 fn what(mut entry: Entry, defaults: &Defaults<'_>) -> Result<What, Wrong> {
+    kind::check(&entry)?;
     if entry.policy_status.is_some() {
         return Ok(What::Unjudged);
     }
-    if let Some(stated) = entry.mirror_distribution.take() {
-        return mirror::distribution(stated, entry, defaults).map(What::Mirrors);
-    }
-    if let Some(stated) = entry.weights {
-        if entry.same_pod.is_some() {
-            return wrong("samePod", "cannot be combined with weights");
-        }
-        return weights(stated, entry.backend_status).map(What::Weights);
-    }
-    let sends = [
-        entry.request.is_some(),
-        entry.grpc.is_some(),
-        entry.any_of.is_some(),
-        entry.websocket.is_some(),
-    ];
-    let sends = sends.contains(&true);
-    if entry.advance.is_some() && !sends {
+    if kind::waits_only(&entry) {
         return Ok(What::Wait);
     }
+    if let Some(stated) = entry.mirror_distribution.take() {
+        return mirror::distribution(stated, kind::trial(entry), defaults).map(What::Mirrors);
+    }
+    if let Some(stated) = entry.weights.take() {
+        return weights(stated, kind::trial(entry), defaults).map(What::Weights);
+    }
+    requests(entry, defaults).map(What::Requests)
+}
+
+fn requests(mut entry: Entry, defaults: &Defaults<'_>) -> Result<Requests, Wrong> {
     let until = until(&entry)?;
     let capture = entry
         .capture
         .iter()
         .map(|(name, from)| Ok((name.clone(), capture(name, from)?)))
         .collect::<Result<_, Wrong>>()?;
-    let same_pod = entry.same_pod.clone();
-    let (trial, or) = trials(entry, defaults)?;
-    Ok(What::Requests(Requests {
+    let same_pod = entry.same_pod.take();
+    let alternatives = entry.any_of.take();
+    let websocket = entry.websocket.take();
+    let stated = kind::trial(entry);
+    let (trial, or) = match (alternatives, websocket) {
+        (Some(alternatives), _) => trials(alternatives, &stated, defaults)?,
+        (None, Some(websocket)) => (trial::websocket(websocket, stated, defaults)?, Vec::new()),
+        (None, None) => (single(stated, defaults)?, Vec::new()),
+    };
+    Ok(Requests {
         trial,
         or,
         until,
         capture,
         same_pod,
-    }))
+    })
 }
 
 fn until(entry: &Entry) -> Result<Until, Wrong> {
@@ -166,109 +168,32 @@ fn capture(name: &str, from: &str) -> Result<Capture, Wrong> {
     )
 }
 
-/// The alternatives of an entry; without `anyOf`, itself. What the alternatives share may be
-/// stated once, above them.
-fn trials(mut entry: Entry, defaults: &Defaults<'_>) -> Result<(Trial, Vec<Trial>), Wrong> {
-    let Some(alternatives) = entry.any_of.take() else {
-        return Ok((single(entry, defaults)?, Vec::new()));
-    };
-    let mut trials = alternatives
-        .into_iter()
-        .enumerate()
-        .map(|(i, alternative)| {
-            single(inheriting(alternative, &entry), defaults)
-                .map_err(|(field, problem)| (format!("anyOf[{i}].{field}"), problem))
-        });
-    match trials.next() {
-        Some(first) => Ok((first?, trials.collect::<Result<_, _>>()?)),
-        None => wrong("anyOf", "must not be empty"),
-    }
-}
-
-fn inheriting(mut alternative: Entry, from: &Entry) -> Entry {
-    if let Some(grpc) = alternative.grpc.take() {
-        return inheriting(*grpc, from);
-    }
-    alternative.request = alternative.request.or_else(|| from.request.clone());
-    alternative.response = alternative.response.or_else(|| from.response.clone());
-    alternative.expected_request = alternative
-        .expected_request
-        .or_else(|| from.expected_request.clone());
-    if alternative.backend.is_some() {
-        alternative.namespace = alternative.namespace.or_else(|| from.namespace.clone());
-    }
-    alternative
-}
-
-fn single(mut entry: Entry, defaults: &Defaults<'_>) -> Result<Trial, Wrong> {
-    if let Some(grpc) = entry.grpc.take() {
-        return single(*grpc, defaults)
-            .map_err(|(field, problem)| (format!("grpc.{field}"), problem));
-    }
-    let mut messages = Vec::new();
-    if let Some(stated) = entry.websocket.take() {
-        messages = websocket::take(stated, &mut entry)?;
-    }
-    let Some(sent) = entry.request.take() else {
-        return wrong(
-            "request",
-            "missing: the case is of no kind that sends nothing",
-        );
-    };
-    let Some(response) = entry.response.take() else {
-        return wrong("response", "missing");
-    };
-    let request = Request {
-        backend_response_headers: entry.backend_set_response_headers.clone(),
-        simulation: request::simulation(entry.backend_simulation.take())?,
-        messages: messages.clone(),
-        ..request::request(sent, entry.backend_status.clone())?
-    };
-    let mut expected = expected::response(response, !defaults.steps)?;
-    expected.messages = messages;
-    expected.first_header_value_only |= entry.first_header_value_only;
-    if let Some(stated) = entry.redirect_request.take() {
-        expected.redirect = Some(expected::redirect(stated));
-    }
-    expected.answered_by = expected::answered_by(&entry);
-    let mirrored_to = mirror::backends(std::mem::take(&mut entry.mirrored_to), &entry)?;
-    expected.request = match entry.expected_request {
-        Some(stated) => Some(expected::request(stated, &expected.status)),
-        None if defaults.steps && awaits_echo(&expected) => Some(expected::as_sent(&request)),
-        None => None,
-    };
-    Ok(Trial {
-        request,
-        expected,
-        mirrored_to,
-    })
-}
-
-/// Whether a step states a backend and the status of its echo.
-fn awaits_echo(expected: &Expected) -> bool {
-    matches!(expected.answered_by, AnsweredBy::Backend { .. })
-        && matches!(&expected.status, Status::Http(codes) if codes.contains(&200))
-}
-
 fn weights(
     stated: format::Weights,
-    backend_status: BTreeMap<String, u16>,
+    case: Stated,
+    defaults: &Defaults<'_>,
 ) -> Result<Weights, Wrong> {
-    let nested = |(field, problem)| (format!("weights.{field}"), problem);
     if stated.requests == 0 || stated.attempts == 0 {
         return wrong("weights", "requests and attempts must be at least 1");
     }
-    let mut expected = expected::response(stated.response, true).map_err(nested)?;
-    expected.answered_by = AnsweredBy::Backend {
+    let mut trial = single(
+        Stated {
+            request: Some(stated.request),
+            response: Some(stated.response),
+            ..case
+        },
+        defaults,
+    )
+    .map_err(|(field, problem)| match field.split('.').next() {
+        Some("request" | "response") => (format!("weights.{field}"), problem),
+        _ => (field, problem),
+    })?;
+    trial.expected.answered_by = AnsweredBy::Backend {
         namespace: Some(stated.namespace.clone()),
         names: stated.expected.keys().cloned().collect(),
     };
     Ok(Weights {
-        trial: Trial {
-            request: request::request(stated.request, backend_status)?,
-            expected,
-            mirrored_to: Vec::new(),
-        },
+        trial,
         namespace: stated.namespace,
         requests: stated.requests,
         shares: stated.expected,

@@ -1,348 +1,178 @@
-//! `cases.yaml` as it is written: the file's first layer.
+//! `cases.yaml` as it is written: the file's first layer, and its JSON Schema.
 //!
-//! One set of types reads both forms, the `cases:` of the conformance suite and the `steps:` of
-//! Envoy Gateway's end-to-end tests. Unknown fields are refused, so that a typing error never
-//! turns an assertion off. What is only documentation, or what no host can act on, is read as
-//! [`IgnoredAny`]: of the latter, being there is enough to skip the case. What may have several
-//! shapes is read as a tree, and from it where it is converted.
+//! One set of types reads both forms, `cases:` and `steps:`. Unknown fields are refused, so that a
+//! typing error never turns an assertion off, and every field means something: what is only there to
+//! be read by people is `description` and `notes`. The comments on fields are the schema's
+//! descriptions; docs/scenarios.md describes the same fields.
+
+mod many;
+mod request;
+mod response;
+mod trial;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
-use serde::de::IgnoredAny;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
+pub(super) use self::many::{Eventually, MirrorDistribution, Weights};
+pub(super) use self::request::{
+    Alpn, BackendSimulation, FailBy, Message, Protocol, Request, Scheme, WebSocket,
+};
+pub(super) use self::response::{ExpectedRequest, OneOrMany, RedirectRequest, Response, SetCookie};
+pub(super) use self::trial::{MirroredTo, Trial};
 use super::model::GatewayRef;
 use crate::host::HostKind;
 
-/// The whole file.
-#[derive(Deserialize)]
+/// A scenario: requests to a Gateway and what each must get.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(title = "cases.yaml")]
 pub(super) struct File {
+    /// The name of the scenario, which reports show.
     pub(super) name: String,
+    /// What the scenario is about. `mirror`, `timeout/retry` and `backend` are features of Envoy
+    /// itself: these scenarios run on `envoy` only.
     pub(super) group: Option<String>,
-    pub(super) needs: Option<String>,
+    /// What the scenario shows. Free text.
+    pub(super) description: Option<String>,
+    /// Remarks. Free text.
+    pub(super) notes: Option<String>,
+    /// The Gateway that receives the requests, unless a case names another one.
     pub(super) gateway: Option<GatewayRef>,
+    /// Independent cases.
+    #[schemars(with = "Option<Vec<Entry>>")]
     pub(super) cases: Option<Vec<Spanned<Entry>>>,
+    /// Cases that run in order and share state. A file has either `cases` or `steps`.
+    #[schemars(with = "Option<Vec<Entry>>")]
     pub(super) steps: Option<Vec<Spanned<Entry>>>,
-    /// This project's own: hosts that cannot run the scenario, and why.
+    /// Hosts that do not run the scenario, each with the reason.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = {"enum": HostKind::ALL.map(HostKind::name)}))]
     pub(super) skip: BTreeMap<HostKind, String>,
-    /// This project's own: on how many workers.
+    /// The number of workers of the proxy. Requests are spread over them.
     pub(super) workers: Option<usize>,
-    /// What is served at a URL, by the file's path in the folder.
+    /// Files of the scenario's folder by the URL that the proxy fetches them from.
     #[serde(default)]
     pub(super) files: BTreeMap<String, PathBuf>,
-    /// This project's own: where the manifests are, in place of `manifests.yaml`.
+    /// The folder whose YAML files are the manifests, in place of `manifests.yaml`.
     pub(super) manifest_folder: Option<PathBuf>,
-
-    #[serde(rename = "variant")]
-    _variant: Option<IgnoredAny>,
-    #[serde(rename = "source")]
-    _source: Option<IgnoredAny>,
-    #[serde(rename = "manifestSources")]
-    _manifest_sources: Option<IgnoredAny>,
-    #[serde(rename = "manifests")]
-    _manifests: Option<IgnoredAny>,
-    #[serde(rename = "commit")]
-    _commit: Option<IgnoredAny>,
-    #[serde(rename = "description")]
-    _description: Option<IgnoredAny>,
-    #[serde(rename = "features")]
-    _features: Option<IgnoredAny>,
-    #[serde(rename = "provisional")]
-    _provisional: Option<IgnoredAny>,
-    #[serde(rename = "certificates")]
-    _certificates: Option<IgnoredAny>,
-    #[serde(rename = "serviceEndpoints")]
-    _service_endpoints: Option<IgnoredAny>,
-    #[serde(rename = "backends")]
-    _backends: Option<IgnoredAny>,
-    #[serde(rename = "accepted")]
-    _accepted: Option<IgnoredAny>,
-    #[serde(rename = "notes")]
-    _notes: Option<IgnoredAny>,
+    /// Certificates to generate for Secrets that contain none.
+    #[serde(default)]
+    pub(super) certificates: Vec<Certificate>,
 }
 
-/// One entry of `cases` or `steps`, one alternative of `anyOf`, or what `grpc` holds.
-#[derive(Deserialize)]
+/// A certificate to generate for a Secret that contains none.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Certificate {
+    /// The namespace of the Secret.
+    pub(super) namespace: String,
+    /// The name of the Secret.
+    pub(super) secret: String,
+    /// The DNS names that the certificate is valid for.
+    pub(super) dns_names: Vec<String>,
+    /// The certificate signs itself. There is no other kind: `false` is an error.
+    #[serde(default = "yes")]
+    pub(super) self_signed: bool,
+}
+
+/// A case or a step.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Entry {
+    /// The name of the case, which reports show. Without a name, it is the number of the case, from 0.
     pub(super) name: Option<String>,
-    pub(super) subtest: Option<String>,
-    pub(super) note: Option<String>,
+    /// Remarks. Free text.
+    pub(super) notes: Option<String>,
+    /// The Gateway that receives the requests.
     pub(super) gateway: Option<GatewayRef>,
+    /// Hosts that do not run the case, each with the reason.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = {"enum": HostKind::ALL.map(HostKind::name)}))]
     pub(super) skip: BTreeMap<HostKind, String>,
-    /// This project's own: time that passes before the step.
+    /// The virtual time that passes before the request of the step, for example `1m30s`. A step may
+    /// have no request.
     pub(super) advance: Option<String>,
-    /// This project's own: what the backends of these Services answer with.
-    #[serde(default)]
-    pub(super) backend_status: BTreeMap<String, u16>,
 
-    pub(super) grpc: Option<Box<Entry>>,
-    pub(super) weights: Option<Weights>,
-    /// Read in `convert/websocket.rs`.
-    pub(super) websocket: Option<Value>,
-    pub(super) policy_status: Option<IgnoredAny>,
-    /// Read in `convert/mirror.rs`.
-    pub(super) mirror_distribution: Option<Value>,
-    pub(super) any_of: Option<Vec<Entry>>,
-
+    /// The request to send.
     pub(super) request: Option<Request>,
-    pub(super) repeat: Option<u32>,
-    pub(super) eventually: Option<Eventually>,
+    /// The response that must arrive.
     pub(super) response: Option<Response>,
-    pub(super) redirect_request: Option<RedirectRequest>,
-    pub(super) expected_request: Option<ExpectedRequest>,
-    #[serde(default, deserialize_with = "present_or_null")]
-    pub(super) backend: Option<Option<String>>,
-    pub(super) backend_one_of: Option<Vec<String>>,
-    pub(super) namespace: Option<String>,
-    #[serde(default)]
-    pub(super) answered_by_gateway: bool,
-    #[serde(default)]
-    pub(super) first_header_value_only: bool,
-    #[serde(default)]
-    pub(super) backend_set_response_headers: BTreeMap<String, String>,
+    /// A gRPC call and what it must get, in place of `request` and `response`.
+    pub(super) grpc: Option<Box<Trial>>,
+    /// A WebSocket to open and the messages to send, in place of `request`.
+    pub(super) websocket: Option<WebSocket>,
+    /// Alternatives: the case passes if one of them does. An alternative inherits what it does not
+    /// state from the case.
+    pub(super) any_of: Option<Vec<Trial>>,
+    /// Many requests, and how backends share them, in place of `request` and `response`.
+    pub(super) weights: Option<Weights>,
+    /// Sends the request many times and counts the copies that the mirrors receive.
+    pub(super) mirror_distribution: Option<MirrorDistribution>,
+    /// Conditions of a policy. No host has any: the case is skipped.
+    pub(super) policy_status: Option<Value>,
+
+    /// The number of times to send the request. Every response must match.
+    pub(super) repeat: Option<u32>,
+    /// Sends the request until a response is the awaited one.
+    pub(super) eventually: Option<Eventually>,
+    /// Values to take from the last response for later steps, as `response.headers.NAME` or
+    /// `response.cookies.NAME`.
     #[serde(default)]
     pub(super) capture: BTreeMap<String, String>,
+    /// A label. All requests of the scenario with the same label must reach the same backend.
     pub(super) same_pod: Option<String>,
 
-    pub(super) backend_simulation: Option<BackendSimulation>,
-    #[serde(default)]
-    pub(super) mirrored_to: Vec<MirroredTo>,
-    pub(super) backend_response: Option<IgnoredAny>,
-    pub(super) internal_redirect: Option<IgnoredAny>,
-    pub(super) extension_effects: Option<IgnoredAny>,
-
-    #[serde(rename = "expectedRequestDefaulted")]
-    _expected_request_defaulted: Option<IgnoredAny>,
-    #[serde(rename = "statedButUnchecked")]
-    _stated_but_unchecked: Option<IgnoredAny>,
-    #[serde(rename = "atRule")]
-    _at_rule: Option<IgnoredAny>,
-    #[serde(rename = "notes")]
-    _notes: Option<IgnoredAny>,
-}
-
-/// What is sent.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Request {
-    pub(super) scheme: Option<String>,
-    #[serde(default)]
-    pub(super) host: String,
-    pub(super) port: Option<u16>,
-    pub(super) method: Option<String>,
-    pub(super) path: String,
-    #[serde(default)]
-    pub(super) headers: BTreeMap<String, String>,
-    #[serde(default)]
-    pub(super) protocol: Protocol,
-    pub(super) client_address: Option<IpAddr>,
-    pub(super) effective_client: Option<IpAddr>,
-    /// Empty sends none.
-    pub(super) sni: Option<String>,
-    pub(super) alpn: Option<OneOrMany>,
-
-    #[serde(rename = "unfollowRedirect")]
-    _unfollow_redirect: Option<IgnoredAny>,
-}
-
-/// `request.protocol`.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Protocol {
-    #[default]
-    #[serde(alias = "ws", alias = "websocket")]
-    Http,
-    #[serde(alias = "wss")]
-    Https,
-    H2c,
-    Grpc,
-}
-
-/// What the backend does besides answering.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct BackendSimulation {
-    pub(super) delay: Option<String>,
-    pub(super) fail_first: Option<u32>,
-    pub(super) fail_status: Option<u16>,
-    pub(super) fail_by: Option<FailBy>,
-    pub(super) fail_delay: Option<String>,
-
-    #[serde(rename = "notes")]
-    _notes: Option<IgnoredAny>,
-}
-
-/// `backendSimulation.failBy`.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum FailBy {
-    TcpReset,
-}
-
-/// A backend that gets copies. How many is the distribution's.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct MirroredTo {
-    #[serde(alias = "backend")]
-    pub(super) name: String,
+    /// The Location that the response must redirect to.
+    pub(super) redirect_request: Option<RedirectRequest>,
+    /// The request that the backend must receive. By default, a step expects the request as it was sent.
+    pub(super) expected_request: Option<ExpectedRequest>,
+    /// The backend that must respond. Without one, or with null, any backend of `namespace`.
+    pub(super) backend: Option<String>,
+    /// Backends of which one must respond.
+    pub(super) backend_one_of: Option<Vec<String>>,
+    /// The namespace of the backend that must respond.
     pub(super) namespace: Option<String>,
-
-    #[serde(rename = "percent")]
-    _percent: Option<IgnoredAny>,
-    #[serde(rename = "fraction")]
-    _fraction: Option<IgnoredAny>,
-}
-
-/// What must come back.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Response {
-    pub(super) status_codes: Option<Vec<u16>>,
+    /// Whether the gateway itself must respond: no backend receives the request.
     #[serde(default)]
-    pub(super) also_accepted: Vec<u16>,
-    pub(super) grpc_status: Option<String>,
-    pub(super) grpc_status_code: Option<u32>,
-    #[serde(default)]
-    pub(super) http_status_equivalent: Vec<u16>,
-    #[serde(default)]
-    pub(super) headers: BTreeMap<String, String>,
-    #[serde(default)]
-    pub(super) valid_header_values: BTreeMap<String, Vec<String>>,
-    #[serde(default)]
-    pub(super) ignore_whitespace: bool,
-    #[serde(default)]
-    pub(super) absent_headers: Vec<String>,
-    #[serde(default)]
-    pub(super) headers_present: Vec<String>,
-    #[serde(default)]
-    pub(super) headers_contain: BTreeMap<String, OneOrMany>,
+    pub(super) answered_by_gateway: bool,
+    /// Whether to compare only the first line of each response header.
     #[serde(default)]
     pub(super) first_header_value_only: bool,
+    /// Backends that must receive a copy of the request.
     #[serde(default)]
-    pub(super) cookies_present: Vec<String>,
-    pub(super) set_cookie: Option<SetCookie>,
-    pub(super) body: Option<String>,
-    pub(super) body_not: Option<String>,
-    #[serde(default)]
-    pub(super) body_not_in: Vec<String>,
-    pub(super) redirect_request: Option<RedirectRequest>,
-    #[serde(default)]
-    pub(super) unenforced: Vec<Unenforced>,
+    pub(super) mirrored_to: Vec<MirroredTo>,
 
-    #[serde(rename = "stated")]
-    _stated: Option<IgnoredAny>,
-    #[serde(rename = "derived")]
-    _derived: Option<IgnoredAny>,
-    #[serde(rename = "statedButUnchecked")]
-    _stated_but_unchecked: Option<IgnoredAny>,
+    /// The status that the backend of each of these Services responds with; for gRPC, the gRPC status.
+    #[serde(default)]
+    pub(super) backend_status: BTreeMap<String, u16>,
+    /// Headers that the backend adds to its response.
+    #[serde(default)]
+    pub(super) backend_set_response_headers: BTreeMap<String, String>,
+    /// Delays and failures of the backend.
+    pub(super) backend_simulation: Option<BackendSimulation>,
+    /// A redirect of the backend that Envoy follows itself. No host does: the case is skipped.
+    pub(super) internal_redirect: Option<Value>,
+    /// Effects of extensions other than Wasm. No host runs them: the case is skipped.
+    pub(super) extension_effects: Option<Value>,
 }
 
-/// Parts of a response that are stated but not compared.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Unenforced {
-    Headers,
-    AbsentHeaders,
-}
-
-/// A text or a list of texts.
-#[derive(Clone, Deserialize)]
-#[serde(untagged)]
-pub(super) enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-/// One `Set-Cookie`. A field that is not named is not compared; null asks for its absence.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct SetCookie {
-    pub(super) name: String,
-    pub(super) quoted_value: Option<bool>,
-    pub(super) http_only: Option<bool>,
-    pub(super) secure: Option<bool>,
-    #[serde(default, deserialize_with = "present_or_null")]
-    pub(super) max_age: Option<Option<i64>>,
-    #[serde(default, deserialize_with = "present_or_null")]
-    pub(super) path: Option<Option<String>>,
-    #[serde(default, deserialize_with = "present_or_null")]
-    pub(super) same_site: Option<Option<String>>,
-    #[serde(default, deserialize_with = "present_or_null")]
-    pub(super) domain: Option<Option<String>>,
-    #[serde(default, deserialize_with = "present_or_null")]
-    pub(super) expires: Option<Option<String>>,
-}
-
-/// Where a redirect must lead.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct RedirectRequest {
-    pub(super) scheme: Option<String>,
-    pub(super) host: Option<String>,
-    pub(super) port: Option<String>,
-    pub(super) allowed_ports: Option<Vec<String>>,
-    pub(super) path: Option<String>,
-}
-
-/// What the backend must see.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct ExpectedRequest {
-    pub(super) host: Option<String>,
-    pub(super) method: Option<String>,
-    pub(super) path: Option<String>,
-    #[serde(default)]
-    pub(super) headers: BTreeMap<String, String>,
-    #[serde(default)]
-    pub(super) absent_headers: Vec<String>,
-
-    #[serde(rename = "statedButUnchecked")]
-    _stated_but_unchecked: Option<IgnoredAny>,
-}
-
-/// Requests whose answers must be spread over the backends.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Weights {
-    pub(super) request: Request,
-    pub(super) response: Response,
-    pub(super) namespace: String,
-    pub(super) requests: u32,
-    pub(super) expected: BTreeMap<String, f64>,
-    pub(super) tolerance: f64,
-    #[serde(default = "one")]
-    pub(super) attempts: u32,
-
-    #[serde(rename = "concurrency")]
-    _concurrency: Option<IgnoredAny>,
-}
-
-/// Send until something happens.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Eventually {
-    pub(super) status: Option<u16>,
-    #[serde(default)]
-    pub(super) different_backend: bool,
-    pub(super) within: u32,
-    pub(super) at: Option<u32>,
-    #[serde(default)]
-    pub(super) before: Vec<u16>,
-
-    #[serde(rename = "atRule")]
-    _at_rule: Option<IgnoredAny>,
+/// The JSON Schema of `cases.yaml`.
+#[must_use]
+pub fn schema() -> Value {
+    schemars::schema_for!(File).to_value()
 }
 
 fn one() -> u32 {
     1
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Tells a field that is null (`Some(None)`) from one that is not there (`None`).

@@ -7,6 +7,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::backends::Backends;
@@ -20,6 +21,10 @@ use crate::model::JwtRequirement;
 pub struct Scenario {
     /// `name`: the suite's short name of the test.
     pub name: String,
+    /// What it shows.
+    pub description: Option<String>,
+    /// Remarks.
+    pub notes: Option<String>,
     /// The folder.
     pub dir: PathBuf,
     /// `manifests.yaml` in it, or the files that take its place.
@@ -40,15 +45,28 @@ pub struct Scenario {
     pub jwt: Vec<JwtRequirement>,
     /// On how many workers of the proxy the requests are spread.
     pub workers: NonZero<usize>,
+    /// Certificates for Secrets of the manifests that have none.
+    pub certificates: Vec<SecretCertificate>,
+}
+
+/// A certificate to be made for a Secret that has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretCertificate {
+    /// Namespace of the Secret.
+    pub namespace: String,
+    /// Its name.
+    pub secret: String,
+    /// What the certificate is for.
+    pub dns_names: Vec<String>,
 }
 
 /// A Gateway.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GatewayRef {
-    /// Its namespace.
+    /// The namespace of the Gateway.
     pub namespace: String,
-    /// Its name.
+    /// The name of the Gateway.
     pub name: String,
 }
 
@@ -61,8 +79,10 @@ impl fmt::Display for GatewayRef {
 /// One entry of `cases` or `steps`.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// Its name; of a step, its number from 0, subtest and note.
+    /// Its name; without one, its number, from 0.
     pub name: String,
+    /// Remarks.
+    pub notes: Option<String>,
     /// Line in `cases.yaml`, from 1.
     pub line: u64,
     /// Where its requests go.
@@ -270,8 +290,6 @@ pub enum Status {
         code: u32,
         /// Its name.
         name: String,
-        /// HTTP statuses that count as it if there is no `grpc-status`.
-        http_equivalents: Vec<u16>,
     },
 }
 

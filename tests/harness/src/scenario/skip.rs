@@ -33,8 +33,6 @@ pub enum Feature {
     Canary,
     /// BackendTrafficPolicy `loadBalancer.consistentHash` where a rule has one Service.
     ConsistentHash,
-    /// A backend that answers something other than the echo.
-    BackendResponse,
     /// Envoy following a redirect by itself.
     InternalRedirect,
     /// Filters besides the Wasm ones.
@@ -81,7 +79,6 @@ impl Feature {
                 HostKind::Wasmtime | HostKind::Envoy => return None,
             },
             Self::ConsistentHash => "which pod of a Service is Envoy's own choice",
-            Self::BackendResponse => "the backend only echoes",
             Self::InternalRedirect => "internal redirects are Envoy's own",
             Self::ExtensionEffects => "only Wasm extensions are run",
             Self::EnvoyGatewayPolicy => "a native policy of Envoy Gateway is not replayed",

@@ -1,5 +1,6 @@
 mod folder;
 mod jwt;
+mod kind;
 mod native;
 mod skip;
 mod time;
@@ -118,7 +119,7 @@ fn grpc_and_weights_are_read() {
     let scenario = loaded(
         "name: t\ngateway: {namespace: n, name: g}\ncases:\n\
          - name: call\n  grpc:\n    request: {path: /a.B/C, protocol: grpc}\n    \
-         response: {grpcStatus: Unimplemented, grpcStatusCode: 12, httpStatusEquivalent: [404]}\n\
+         response: {grpcStatus: Unimplemented, grpcStatusCode: 12}\n\
          - name: shares\n  weights:\n    request: {path: /}\n    response: {statusCodes: [200]}\n    \
          namespace: n\n    requests: 10\n    expected: {a: 1, b: 0.0}\n    tolerance: 0.05\n    attempts: 3\n",
     );
@@ -127,7 +128,6 @@ fn grpc_and_weights_are_read() {
     let expected = Status::Grpc {
         code: 12,
         name: "Unimplemented".to_owned(),
-        http_equivalents: vec![404],
     };
     assert_eq!(trial.expected.status, expected);
     match &scenario.cases[1].what {
@@ -179,15 +179,18 @@ fn any_of_shares_what_is_stated_above_it() {
 }
 
 #[test]
-fn a_step_is_named_by_number_and_expects_what_it_sends() {
+fn a_step_without_name_has_its_number_and_expects_what_it_sends() {
     let scenario = loaded(&steps(
-        "- subtest: s\n  note: n\n  request: {path: /p, headers: {A: b}}\n  \
-         response: {statusCodes: [200], headers: {X: y}, unenforced: [headers]}\n  backend: b\n  namespace: n\n",
+        "- notes: first\n  request: {path: /p, headers: {A: b}}\n  \
+         response: {statusCodes: [200]}\n  backend: b\n  namespace: n\n",
     ));
     assert!(scenario.ordered);
-    assert_eq!(scenario.cases[0].name, "0 s: n");
-    let expected = &sent(&scenario.cases[0]).trial.expected;
-    assert!(expected.headers.is_empty() && !expected.headers_on_success_only);
+    let step = &scenario.cases[0];
+    assert_eq!(
+        (step.name.as_str(), step.notes.as_deref()),
+        ("0", Some("first"))
+    );
+    let expected = &sent(step).trial.expected;
     let seen = expected.request.as_ref().unwrap();
     assert_eq!(
         (seen.path.as_deref(), seen.headers["A"].as_str()),
@@ -219,8 +222,7 @@ fn an_unknown_field_is_refused_with_its_place() {
     assert_eq!(
         refused(&one_case("").replace("{path: /}", "{pth: /}")),
         "cases.yaml:5:13: cases[0].request.pth: unknown field `pth`, expected one of scheme, host, \
-         port, method, path, headers, protocol, clientAddress, effectiveClient, sni, alpn, \
-         unfollowRedirect"
+         port, method, path, headers, protocol, clientAddress, effectiveClient, sni, alpn"
     );
 }
 

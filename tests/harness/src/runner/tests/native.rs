@@ -105,7 +105,7 @@ fn a_run_counts_its_own_copies() {
 
 #[test]
 fn messages_and_server_names_are_sent() {
-    let entries = "- name: a\n  websocket: {protocol: https, host: 'a.example:1', messages: [x]}\n";
+    let entries = "- name: a\n  websocket: {request: {protocol: https, host: 'a.example:1', path: /ws}, messages: [x]}\n";
     let echoed = Answer {
         messages: vec![Message::Text("x".into())],
         ..answer(101)

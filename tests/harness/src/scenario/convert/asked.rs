@@ -2,40 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use super::super::format::Entry;
+use super::super::format::{Entry, Request, Trial};
 use super::super::skip::Feature;
 
 pub(super) fn features(entry: &Entry) -> BTreeSet<Feature> {
     let mut features = BTreeSet::new();
-    collect(entry, &mut features);
-    features
-}
-
-fn collect(entry: &Entry, features: &mut BTreeSet<Feature>) {
     let present = [
         (entry.websocket.is_some(), Feature::WebSocket),
         (entry.policy_status.is_some(), Feature::PolicyStatus),
         (entry.mirror_distribution.is_some(), Feature::Mirror),
         (!entry.mirrored_to.is_empty(), Feature::Mirror),
         (entry.backend_simulation.is_some(), Feature::TimeoutRetry),
-        (entry.backend_response.is_some(), Feature::BackendResponse),
         (entry.internal_redirect.is_some(), Feature::InternalRedirect),
         (entry.extension_effects.is_some(), Feature::ExtensionEffects),
     ];
-    features.extend(
-        present
-            .into_iter()
-            .filter_map(|(is, feature)| is.then_some(feature)),
-    );
+    add(&mut features, present);
     let weighted = entry.weights.as_ref().map(|weights| &weights.request);
-    for request in entry.request.iter().chain(weighted) {
-        if super::request::is_tls(request) {
-            features.insert(Feature::Tls);
-        }
-        if request.effective_client.is_some() && request.effective_client != request.client_address
-        {
-            features.insert(Feature::ClientAddressDetection);
-        }
+    let opened = entry.websocket.as_ref().map(|socket| &socket.request);
+    for request in entry.request.iter().chain(weighted).chain(opened) {
+        of_request(request, &mut features);
     }
     for nested in entry
         .grpc
@@ -43,6 +28,42 @@ fn collect(entry: &Entry, features: &mut BTreeSet<Feature>) {
         .map(AsRef::as_ref)
         .chain(entry.any_of.iter().flatten())
     {
-        collect(nested, features);
+        of_trial(nested, &mut features);
     }
+    features
+}
+
+fn of_trial(trial: &Trial, features: &mut BTreeSet<Feature>) {
+    let present = [
+        (!trial.mirrored_to.is_empty(), Feature::Mirror),
+        (trial.backend_simulation.is_some(), Feature::TimeoutRetry),
+        (trial.internal_redirect.is_some(), Feature::InternalRedirect),
+        (trial.extension_effects.is_some(), Feature::ExtensionEffects),
+    ];
+    add(features, present);
+    if let Some(request) = &trial.request {
+        of_request(request, features);
+    }
+    if let Some(nested) = &trial.grpc {
+        of_trial(nested, features);
+    }
+}
+
+fn of_request(request: &Request, features: &mut BTreeSet<Feature>) {
+    let detected = request.effective_client.is_some();
+    add(
+        features,
+        [
+            (super::request::is_tls(request), Feature::Tls),
+            (
+                detected && request.effective_client != request.client_address,
+                Feature::ClientAddressDetection,
+            ),
+        ],
+    );
+}
+
+fn add<const N: usize>(features: &mut BTreeSet<Feature>, present: [(bool, Feature); N]) {
+    let present = present.into_iter();
+    features.extend(present.filter_map(|(is, feature)| is.then_some(feature)));
 }

@@ -1,8 +1,6 @@
 //! What must come back, from the file's layer to the model.
 
-use std::collections::BTreeMap;
-
-use super::super::format::{self, Entry, OneOrMany, Unenforced};
+use super::super::format::{self, OneOrMany, Trial as Stated};
 use super::super::model::{
     AnsweredBy, Expected, ExpectedRequest, Redirect, Request, SetCookie, Status,
 };
@@ -11,27 +9,14 @@ use super::{Wrong, wrong};
 /// Everything but who answers and what the backend sees.
 pub(super) fn response(stated: format::Response, on_success_only: bool) -> Result<Expected, Wrong> {
     let status = status(&stated)?;
-    let enforced = |part| !stated.unenforced.contains(&part);
-    let (compare, compare_absence) = (
-        enforced(Unenforced::Headers),
-        enforced(Unenforced::AbsentHeaders),
-    );
     Ok(Expected {
         status,
         headers_on_success_only: on_success_only,
-        headers: if compare {
-            stated.headers
-        } else {
-            BTreeMap::new()
-        },
+        headers: stated.headers,
         valid_header_values: stated.valid_header_values,
         ignore_whitespace: stated.ignore_whitespace,
         first_header_value_only: stated.first_header_value_only,
-        absent_headers: if compare_absence {
-            stated.absent_headers
-        } else {
-            Vec::new()
-        },
+        absent_headers: stated.absent_headers,
         headers_present: stated.headers_present,
         headers_contain: stated
             .headers_contain
@@ -58,42 +43,99 @@ pub(super) fn response(stated: format::Response, on_success_only: bool) -> Resul
 
 fn status(stated: &format::Response) -> Result<Status, Wrong> {
     match (&stated.status_codes, stated.grpc_status_code) {
-        (Some(codes), None) if !codes.is_empty() => Ok(Status::Http(
-            codes.iter().chain(&stated.also_accepted).copied().collect(),
-        )),
-        (None, Some(code)) => Ok(Status::Grpc {
-            code,
-            name: stated.grpc_status.clone().unwrap_or_default(),
-            http_equivalents: stated.http_status_equivalent.clone(),
-        }),
+        (Some(codes), None) if !codes.is_empty() && stated.grpc_status.is_none() => Ok(
+            Status::Http(codes.iter().chain(&stated.also_accepted).copied().collect()),
+        ),
+        (None, Some(code)) if stated.also_accepted.is_empty() => grpc_status(code, stated),
         _ => wrong("response", "needs either statusCodes or grpcStatusCode"),
     }
 }
 
-pub(super) fn answered_by(entry: &Entry) -> AnsweredBy {
-    if entry.answered_by_gateway {
-        return AnsweredBy::Gateway;
-    }
-    let names: Vec<_> = match &entry.backend {
-        Some(backend) => backend.iter().cloned().collect(),
-        None => entry.backend_one_of.clone().unwrap_or_default(),
+/// The statuses of gRPC, by their number.
+const GRPC_STATUSES: [&str; 17] = [
+    "OK",
+    "Canceled",
+    "Unknown",
+    "InvalidArgument",
+    "DeadlineExceeded",
+    "NotFound",
+    "AlreadyExists",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "FailedPrecondition",
+    "Aborted",
+    "OutOfRange",
+    "Unimplemented",
+    "Internal",
+    "Unavailable",
+    "DataLoss",
+    "Unauthenticated",
+];
+
+/// The name is for readers, and must be that of the number.
+fn grpc_status(code: u32, stated: &format::Response) -> Result<Status, Wrong> {
+    let named = usize::try_from(code).ok();
+    let Some(name) = named.and_then(|place| GRPC_STATUSES.get(place)) else {
+        return wrong(
+            "response.grpcStatusCode",
+            format!("{code} is not in 0..=16"),
+        );
     };
-    if names.is_empty() && entry.namespace.is_none() {
-        return AnsweredBy::Unstated;
-    }
-    AnsweredBy::Backend {
-        namespace: entry.namespace.clone(),
-        names,
+    match &stated.grpc_status {
+        Some(other) if other != name => wrong(
+            "response.grpcStatus",
+            format!("{code} is {name} and not {other}"),
+        ),
+        _ => Ok(Status::Grpc {
+            code,
+            name: (*name).to_owned(),
+        }),
     }
 }
 
+/// The response that opens a WebSocket.
+pub(super) fn switched() -> format::Response {
+    format::Response {
+        status_codes: Some(vec![101]),
+        ..format::Response::default()
+    }
+}
+
+pub(super) fn answered_by(stated: &Stated) -> Result<AnsweredBy, Wrong> {
+    let named = [
+        ("backend", stated.backend.is_some()),
+        ("backendOneOf", stated.backend_one_of.is_some()),
+        ("answeredByGateway", stated.answered_by_gateway),
+    ];
+    let mut named = named.into_iter().filter(|(_, is)| *is);
+    if let (Some((one, _)), Some((other, _))) = (named.next(), named.next()) {
+        return wrong(other, format!("cannot be combined with {one}"));
+    }
+    if stated.answered_by_gateway {
+        return Ok(AnsweredBy::Gateway);
+    }
+    let names: Vec<_> = match &stated.backend {
+        Some(backend) => vec![backend.clone()],
+        None => stated.backend_one_of.clone().unwrap_or_default(),
+    };
+    if names.is_empty() && stated.namespace.is_none() {
+        return Ok(AnsweredBy::Unstated);
+    }
+    Ok(AnsweredBy::Backend {
+        namespace: stated.namespace.clone(),
+        names,
+    })
+}
+
 pub(super) fn redirect(stated: format::RedirectRequest) -> Redirect {
-    let ports = stated.allowed_ports.or_else(|| {
-        stated
-            .port
-            .filter(|port| !port.is_empty())
-            .map(|port| vec![port])
-    });
+    let ports = match (stated.port, stated.allowed_ports) {
+        (None, None) => None,
+        (port, allowed) => Some(
+            port.into_iter()
+                .chain(allowed.into_iter().flatten())
+                .collect(),
+        ),
+    };
     Redirect {
         scheme: stated.scheme,
         host: stated.host,

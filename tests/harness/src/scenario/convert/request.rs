@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::format::{self, BackendSimulation, FailBy, OneOrMany, Protocol};
+use super::super::format::{self, Alpn, BackendSimulation, FailBy, Protocol, Scheme};
 use super::super::model::Request;
 use super::{Wrong, duration, wrong};
 use crate::exchange::{self, ClientTls, FailWith, Failing, Simulation};
@@ -12,7 +12,7 @@ use crate::exchange::{self, ClientTls, FailWith, Failing, Simulation};
 const FAILURE: FailWith = FailWith::Status(500);
 
 pub(super) fn is_tls(stated: &format::Request) -> bool {
-    stated.protocol == Protocol::Https || matches!(stated.scheme.as_deref(), Some("https" | "wss"))
+    stated.protocol == Protocol::Https || stated.scheme == Some(Scheme::Https)
 }
 
 pub(super) fn request(
@@ -28,6 +28,9 @@ pub(super) fn request(
             let field = format!("backendStatus.{service}");
             return wrong(&field, format!("{status} is not in {statuses:?}"));
         }
+    }
+    if stated.protocol == Protocol::Https && stated.scheme == Some(Scheme::Http) {
+        return wrong("request.scheme", "is not that of the protocol");
     }
     let tls = is_tls(&stated);
     let scheme = if tls { "https" } else { "http" };
@@ -56,26 +59,19 @@ pub(super) fn request(
 }
 
 fn protocol(stated: &format::Request) -> Result<exchange::Protocol, Wrong> {
-    let offered = match &stated.alpn {
-        None => &[][..],
-        Some(OneOrMany::One(one)) => std::slice::from_ref(one),
-        Some(OneOrMany::Many(many)) => many,
-    };
-    let offered: Vec<_> = offered.iter().map(String::as_str).collect();
-    if !offered.is_empty() && !is_tls(stated) {
+    if stated.alpn.is_some() && !is_tls(stated) {
         return wrong("request.alpn", "only TLS negotiates");
     }
-    Ok(match (stated.protocol, offered.as_slice()) {
-        (Protocol::Grpc, [] | ["h2", ..]) => exchange::Protocol::Grpc,
-        (Protocol::H2c, []) | (_, ["h2", ..]) => exchange::Protocol::H2c,
-        (_, [] | ["http/1.1", ..]) => exchange::Protocol::Http,
-        (_, [other, ..]) => {
-            return wrong(
-                "request.alpn",
-                format!("{other:?} is neither h2 nor http/1.1"),
-            );
+    match (stated.protocol, stated.alpn) {
+        (Protocol::Grpc, None | Some(Alpn::Http2)) => Ok(exchange::Protocol::Grpc),
+        (Protocol::Grpc, Some(Alpn::Http1)) => wrong("request.alpn", "gRPC needs h2"),
+        (Protocol::H2c, None) if !is_tls(stated) => Ok(exchange::Protocol::H2c),
+        (Protocol::H2c, _) => wrong("request.protocol", "h2c is cleartext: over TLS, alpn is h2"),
+        (Protocol::Http | Protocol::Https, Some(Alpn::Http2)) => Ok(exchange::Protocol::H2c),
+        (Protocol::Http | Protocol::Https, None | Some(Alpn::Http1)) => {
+            Ok(exchange::Protocol::Http)
         }
-    })
+    }
 }
 
 /// The host's, if none is stated, but for its port; an empty one is none.

@@ -34,7 +34,6 @@ fn tls_has_the_server_name_that_is_stated_or_the_hosts() {
     assert_eq!(of("protocol: http"), (None, Protocol::Http, 80));
     let http2 = (tls("a"), Protocol::H2c, 443);
     assert_eq!(of("protocol: https, host: a, alpn: h2"), http2);
-    assert_eq!(of("protocol: https, host: a, alpn: [h2, http/1.1]"), http2);
     assert_eq!(of("protocol: https, host: a, alpn: http/1.1"), https("a"));
     assert_eq!(
         of("scheme: https, host: a, protocol: grpc"),
@@ -48,7 +47,15 @@ fn a_protocol_that_cannot_be_negotiated_is_refused() {
         ("alpn: h2", "request.alpn: only TLS negotiates"),
         (
             "protocol: https, alpn: h3",
-            "request.alpn: \"h3\" is neither h2 nor http/1.1",
+            "request.alpn: unknown variant `h3`, expected one of h2, http/1.1",
+        ),
+        (
+            "protocol: h2c, scheme: https",
+            "request.protocol: h2c is cleartext",
+        ),
+        (
+            "protocol: https, scheme: http",
+            "request.scheme: is not that of the protocol",
         ),
     ] {
         let message =
@@ -115,7 +122,7 @@ fn a_backend_that_fails_in_no_known_way_is_refused() {
 #[test]
 fn a_mirror_is_in_the_namespace_of_the_backend_unless_it_says_so() {
     let scenario = loaded(&one_case(
-        "  namespace: infra\n  mirroredTo: [{name: a}, {name: b, namespace: other, percent: 20}]\n",
+        "  namespace: infra\n  mirroredTo: [{name: a}, {name: b, namespace: other}]\n",
     ));
     let mirrors = &sent(&scenario.cases[0]).trial.mirrored_to;
     let shown: Vec<_> = mirrors.iter().map(MirroredTo::to_string).collect();
@@ -138,7 +145,7 @@ fn mirrors(stated: &str) -> Mirrors {
 }
 
 #[test]
-fn counts_of_copies_have_several_shapes() {
+fn copies_are_counted_for_each_mirror_or_for_all() {
     let copies = |name: &str| Copies {
         to: MirroredTo {
             namespace: "infra".to_owned(),
@@ -147,21 +154,11 @@ fn counts_of_copies_have_several_shapes() {
         min: 95.0,
         max: 105.0,
     };
-    let common = "requests: 500, attempts: 5, concurrency: 10";
     for (counts, name) in [
         ("minCount: 95, maxCount: 105", "a"),
-        ("minCount: 95, maxCount: 105, name: b", "b"),
-        (
-            "backends: [{name: b, percent: 20, minCount: 95, maxCount: 105}]",
-            "b",
-        ),
-        ("expected: {b: {minCount: 95, maxCount: 105}}", "b"),
-        (
-            "mirroredTo: [{name: b, namespace: infra, min: 95.0, max: 105}]",
-            "b",
-        ),
+        ("backends: [{name: b, minCount: 95, maxCount: 105}]", "b"),
     ] {
-        let mirrors = mirrors(&format!("{{{common}, {counts}}}"));
+        let mirrors = mirrors(&format!("{{requests: 500, attempts: 5, {counts}}}"));
         assert_eq!((mirrors.requests, mirrors.attempts), (500, 5));
         assert_eq!(mirrors.copies, [copies(name)], "{counts}");
         assert!(
@@ -173,11 +170,10 @@ fn counts_of_copies_have_several_shapes() {
 
 #[test]
 fn copies_that_cannot_be_counted_are_refused() {
+    let either = "mirrorDistribution: needs either minCount and maxCount, or backends";
     for (stated, problem) in [
-        (
-            "{requests: 9}",
-            "mirrorDistribution: needs minCount and maxCount",
-        ),
+        ("{requests: 9}", either),
+        ("{requests: 9, minCount: 1, backends: []}", either),
         (
             "{minCount: 1, maxCount: 2}",
             "mirrorDistribution: missing field `requests`",
@@ -186,12 +182,10 @@ fn copies_that_cannot_be_counted_are_refused() {
             "{requests: 0, minCount: 1, maxCount: 2}",
             "must be at least 1",
         ),
-        ("{requests: 9, share: 0.5}", "unknown field `share`"),
         (
             "{requests: 9, backends: [{name: a}]}",
             "backends[0]: missing field `minCount`",
         ),
-        ("{requests: 9, backends: 7}", "is neither a list nor a map"),
         (
             "{requests: 9, minCount: 1, maxCount: 2}",
             "neither it nor mirroredTo names a backend",
@@ -202,76 +196,58 @@ fn copies_that_cannot_be_counted_are_refused() {
     }
 }
 
-fn websocket(stated: &str) -> (Request, Vec<Message>) {
-    let case = format!(
+fn websocket(stated: &str) -> String {
+    format!(
         "name: t\ngateway: {{namespace: n, name: g}}\ncases:\n- name: a\n  websocket: {stated}\n"
-    );
-    let scenario = loaded(&case);
+    )
+}
+
+#[test]
+fn messages_are_texts_or_bytes_and_must_come_back() {
+    let case = websocket("{request: {path: /ws}, messages: [a, [1, 2]]}");
+    let scenario = loaded(&(case.clone() + "  backend: b\n  namespace: n\n"));
     let trial = &sent(&scenario.cases[0]).trial;
     assert_eq!(trial.expected.status, Status::Http(vec![101]));
-    assert_eq!(trial.expected.messages, trial.request.messages);
-    (trial.request.clone(), trial.request.messages.clone())
-}
-
-#[test]
-fn messages_have_several_shapes() {
-    let text = Message::Text("a".into());
-    let bytes = Message::Binary(vec![1, 2]);
-    for stated in [
-        "{path: /ws, messages: [a, [1, 2]]}",
-        "{request: {path: /ws, port: 80}, frames: [{text: a}, {binary: [1, 2]}]}",
-        "{origin: 'ws://x', send: [{type: text, data: a}, {type: binary, payload: [1, 2]}], receive: x}",
-        "{exchanges: [{send: a, receive: a}, {send: [1, 2], receive: [1, 2]}]}",
-    ] {
-        let (request, messages) = websocket(stated);
-        assert_eq!((request.path.as_str(), request.port), ("/ws", 80));
-        assert_eq!(messages, [text.clone(), bytes.clone()], "{stated}");
-    }
-    let (request, messages) = websocket("{scheme: wss, host: a.example, path: /chat}");
-    assert_eq!(
-        (request.tls, request.path.as_str()),
-        (tls("a.example"), "/chat")
-    );
-    assert_eq!(messages, [Message::Text("gwf".into())]);
-    assert_eq!(
-        websocket("{messages: one}").1,
-        [Message::Text("one".into())]
-    );
-}
-
-#[test]
-fn who_echoes_may_be_stated_beside_the_messages() {
-    let case = "name: t\ngateway: {namespace: n, name: g}\ncases:\n- name: a\n  websocket: {backend: b, namespace: n}\n";
-    let scenario = loaded(case);
+    let messages = [Message::Text("a".into()), Message::Binary(vec![1, 2])];
+    assert_eq!(trial.request.messages, messages);
+    assert_eq!(trial.expected.messages, messages);
     let one = AnsweredBy::Backend {
         namespace: Some("n".to_owned()),
         names: vec!["b".to_owned()],
     };
-    assert_eq!(sent(&scenario.cases[0]).trial.expected.answered_by, one);
+    assert_eq!(trial.expected.answered_by, one);
+
+    let refused = loaded(&(case + "  response: {statusCodes: [404]}\n"));
+    let trial = &sent(&refused.cases[0]).trial;
+    assert_eq!(trial.request.messages, messages);
+    assert!(trial.expected.messages.is_empty(), "nobody returns them");
 }
 
 #[test]
 fn what_is_no_message_is_refused() {
     for (stated, problem) in [
-        ("[a]", "websocket: is no map"),
-        ("{path: /ws, shout: a}", "websocket.shout: is not known"),
         (
-            "{messages: [1.5]}",
-            "websocket.messages: is no list of bytes",
+            "{request: {path: /}}",
+            "websocket: missing field `messages`",
         ),
         (
-            "{messages: [{sound: a}]}",
-            "websocket.messages[0]: is no message",
+            "{request: {path: /}, messages: []}",
+            "websocket.messages: must not be empty",
         ),
         (
-            "{request: {pth: /}}",
-            "websocket.request: unknown field `pth`",
+            "{request: {path: /}, messages: [1.5]}",
+            "websocket.messages[0]: expected a text or a list of bytes",
+        ),
+        (
+            "{request: {pth: /}, messages: [a]}",
+            "websocket.request.pth: unknown field `pth`",
+        ),
+        (
+            "{request: {path: /, alpn: h2}, messages: [a]}",
+            "websocket.request.alpn: only TLS negotiates",
         ),
     ] {
-        let case = format!(
-            "name: t\ngateway: {{namespace: n, name: g}}\ncases:\n- name: a\n  websocket: {stated}\n"
-        );
-        let message = refused(&case);
+        let message = refused(&websocket(stated));
         assert!(message.contains(problem), "{message}");
     }
 }

@@ -26,11 +26,14 @@ fn what_cannot_be_judged_is_skipped() {
             plain.replace("{path: /}", "{path: /, scheme: https}"),
             Feature::Tls,
         ),
-        (only("websocket: {path: /ws}"), Feature::WebSocket),
+        (
+            only("websocket: {request: {path: /ws}, messages: [a]}"),
+            Feature::WebSocket,
+        ),
         (only("policyStatus: {}"), Feature::PolicyStatus),
         (
             with(
-                "mirrorDistribution: {requests: 9, name: b, namespace: n, minCount: 1, maxCount: 2}",
+                "mirrorDistribution: {requests: 9, backends: [{name: b, namespace: n, minCount: 1, maxCount: 2}]}",
             ),
             Feature::Mirror,
         ),
@@ -42,7 +45,6 @@ fn what_cannot_be_judged_is_skipped() {
             with("backendSimulation: {delay: 1s}"),
             Feature::TimeoutRetry,
         ),
-        (with("backendResponse: {}"), Feature::BackendResponse),
         (with("internalRedirect: {}"), Feature::InternalRedirect),
         (with("extensionEffects: {}"), Feature::ExtensionEffects),
         (
@@ -55,11 +57,6 @@ fn what_cannot_be_judged_is_skipped() {
         (top("group: mirror"), Feature::Mirror),
         (top("group: timeout/retry"), Feature::TimeoutRetry),
         (top("group: backend"), Feature::BackendProtocol),
-        (top("needs: local-rate-limit"), Feature::LocalRateLimit),
-        (
-            top("needs: global-rate-limit-service"),
-            Feature::GlobalRateLimit,
-        ),
     ];
     for (yaml, feature) in cases {
         let reason = feature.lacking_on(HostKind::Core);
@@ -67,10 +64,7 @@ fn what_cannot_be_judged_is_skipped() {
         assert!(reason.is_some());
     }
     assert_eq!(skipped(&plain, MANIFESTS), None);
-    assert_eq!(
-        skipped(&top("group: matching\nneeds: none"), MANIFESTS),
-        None
-    );
+    assert_eq!(skipped(&top("group: matching"), MANIFESTS), None);
 }
 
 #[test]

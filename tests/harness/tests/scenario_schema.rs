@@ -1,0 +1,139 @@
+//! The JSON Schema of `cases.yaml`: every scenario fits it, mistakes do not, and docs/scenarios.md
+//! describes each of its fields.
+
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gateway_harness::scenario;
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+/// This project's scenarios, and those that lie beside the repository where there are any.
+const FOLDERS: [&str; 3] = [
+    "tests/scenarios",
+    "../shared/conformance",
+    "../shared/envoy-gateway-e2e",
+];
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn validator() -> Validator {
+    jsonschema::validator_for(&scenario::schema()).unwrap()
+}
+
+/// As Kubernetes reads YAML: `n` and `on` are texts.
+fn yaml(text: &str) -> Value {
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(text, options).unwrap()
+}
+
+fn cases_files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let folders = entries.map(|entry| entry.unwrap().path());
+    let files = folders.map(|path| path.join("cases.yaml"));
+    files.filter(|path| path.is_file()).collect()
+}
+
+#[test]
+fn every_scenario_fits_the_schema() {
+    let validator = validator();
+    let files: Vec<_> = FOLDERS
+        .iter()
+        .flat_map(|folder| cases_files(&repository().join(folder)))
+        .collect();
+    assert!(files.len() >= 40, "{} files", files.len());
+    for file in files {
+        let instance = yaml(&fs::read_to_string(&file).unwrap());
+        let errors: Vec<_> = validator
+            .iter_errors(&instance)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", file.display());
+    }
+}
+
+#[test]
+fn what_the_reader_refuses_does_not_fit() {
+    let validator = validator();
+    let file = |case: Value| json!({"name": "t", "cases": [case]});
+    let plain = json!({"request": {"path": "/"}, "response": {"statusCodes": [200]}});
+    assert!(validator.is_valid(&file(plain)));
+    for wrong in [
+        json!({"cases": []}),
+        json!({"name": "t", "needs": "luck"}),
+        json!({"name": "t", "skip": {"kubernetes": "no such host"}}),
+        file(json!({"request": {"pth": "/"}})),
+        file(json!({"request": {"path": "/", "protocol": "ws"}})),
+        file(json!({"request": {"path": "/", "port": 70_000}})),
+        file(json!({"response": {"statusCodes": 200}})),
+        file(json!({"mirrorDistribution": {"percent": 20}})),
+        file(json!({"websocket": {"request": {"path": "/"}, "messages": [1.5]}})),
+    ] {
+        assert!(!validator.is_valid(&wrong), "{wrong}");
+    }
+}
+
+/// The names of all properties in a schema.
+fn collect(schema: &Value, names: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::Object(properties)) = fields.get("properties") {
+                names.extend(properties.keys().cloned());
+            }
+            fields.values().for_each(|value| collect(value, names));
+        }
+        Value::Array(list) => list.iter().for_each(|value| collect(value, names)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_documentation_describes_every_field() {
+    let page = fs::read_to_string(repository().join("docs/scenarios.md")).unwrap();
+    let rows: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.split('|').nth(1))
+        .collect();
+    let mut names = BTreeSet::new();
+    collect(&scenario::schema(), &mut names);
+    assert!(names.contains("statusCodes"), "{names:?}");
+    let is_described = |name: &String| rows.iter().any(|row| row.contains(&format!("`{name}`")));
+    names.retain(|name| !is_described(name));
+    assert!(
+        names.is_empty(),
+        "docs/scenarios.md has no row for {names:?}"
+    );
+}
+
+#[test]
+fn every_field_has_a_description() {
+    fn undescribed(schema: &Value, path: &str, found: &mut Vec<String>) {
+        let Some(fields) = schema.as_object() else {
+            return;
+        };
+        for (name, field) in fields
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            if field.get("description").is_none() {
+                found.push(format!("{path}.{name}"));
+            }
+        }
+    }
+    let schema = scenario::schema();
+    let mut found = Vec::new();
+    undescribed(&schema, "", &mut found);
+    for (name, definition) in schema["$defs"].as_object().unwrap() {
+        undescribed(definition, name, &mut found);
+    }
+    assert_eq!(found, [""; 0]);
+}
