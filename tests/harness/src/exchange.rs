@@ -42,6 +42,8 @@ pub struct Exchange {
     /// What the backends of these Services answer with instead of 200 or gRPC status 0: an HTTP
     /// status, for gRPC a gRPC status.
     pub backend_status: Vec<(String, u16)>,
+    /// What the backend answers with instead of its echo.
+    pub backend_response: BackendResponse,
     /// What the backend does besides answering.
     pub simulation: Simulation,
     /// Messages to send over a WebSocket, which is what such a request then asks for (in HTTP/1.1):
@@ -67,18 +69,19 @@ impl Exchange {
             client: None,
             backend_response_headers: Vec::new(),
             backend_status: Vec::new(),
+            backend_response: BackendResponse::default(),
             simulation: Simulation::default(),
             messages: Vec::new(),
         }
     }
 
-    /// What the backend of a Service answers with; absent is success.
+    /// The status that the backend of a Service answers with; absent is success.
     #[must_use]
     pub fn status_of(&self, service: &str) -> Option<u16> {
         let mut stated = self.backend_status.iter();
-        stated
-            .find(|(name, _)| name == service)
-            .map(|(_, status)| *status)
+        let of_service = stated.find(|(name, _)| name == service);
+        let of_service = of_service.map(|(_, status)| *status);
+        of_service.or(self.backend_response.status)
     }
 }
 
@@ -99,6 +102,18 @@ pub struct ClientTls {
     /// The server name (SNI); absent sends none.
     pub server_name: Option<String>,
 }
+
+/// What a backend answers with instead of its echo.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackendResponse {
+    /// HTTP status; absent is 200.
+    pub status: Option<u16>,
+    /// The body; absent is the echo.
+    pub body: Option<Vec<u8>>,
+}
+
+/// The content type of a body that takes the echo's place.
+pub(crate) const STATED_CONTENT_TYPE: &str = "text/plain";
 
 /// What a backend does besides answering.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::exchange::{Exchange, Protocol, Seen};
+use crate::exchange::{Exchange, Protocol, STATED_CONTENT_TYPE, Seen};
 use crate::model::Cluster;
 use crate::wasm_host::{HeaderMap, MapKind, ResponseInfo};
 
@@ -37,17 +37,21 @@ pub(crate) fn answer(seen: &Seen, cluster: &Cluster, exchange: &Exchange) -> Res
         .is_http2(exchange.protocol != Protocol::Http);
     let stated = exchange.status_of(&cluster.service);
     let code = stated.filter(|_| !grpc).unwrap_or(200);
-    let body = if grpc {
-        EMPTY_GRPC_MESSAGE.to_vec()
-    } else {
-        describe(seen, http2).to_string().into_bytes()
+    let body = match &exchange.backend_response.body {
+        Some(body) => body.clone(),
+        None if grpc => EMPTY_GRPC_MESSAGE.to_vec(),
+        None => describe(seen, http2).to_string().into_bytes(),
     };
     let mut headers = HeaderMap::new(MapKind::Response);
     headers.add(b":status", code.to_string().as_bytes());
     if grpc {
         headers.add(b"content-type", b"application/grpc");
     } else {
-        headers.add(b"content-type", b"application/json");
+        let kind = match exchange.backend_response.body {
+            Some(_) => STATED_CONTENT_TYPE,
+            None => "application/json",
+        };
+        headers.add(b"content-type", kind.as_bytes());
         headers.add(b"content-length", body.len().to_string().as_bytes());
     }
     for (name, value) in &exchange.backend_response_headers {

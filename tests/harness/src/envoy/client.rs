@@ -48,7 +48,12 @@ async fn converse(stream: impl Stream, exchange: &Exchange) -> Result<Answer, En
         http2::send(stream, request(exchange)?).await?
     };
     let grpc = exchange.protocol == Protocol::Grpc;
-    answer.seen = echo::seen(&answer.body, grpc);
+    answer.seen = match exchange.backend_response.body {
+        None => echo::seen(&answer.body, grpc),
+        Some(_) => echo::seen_in_headers(&answer.headers),
+    };
+    let is_report = |name: &[u8]| name == echo::REPORT.as_bytes();
+    answer.headers.retain(|(name, _)| !is_report(name));
     Ok(answer)
 }
 
@@ -101,10 +106,12 @@ fn headers(exchange: &Exchange) -> Result<Headers, EnvoyError> {
     let stated = exchange.backend_status.iter();
     let statuses = stated.map(|(service, status)| format!("{service}:{status}"));
     let simulation = echo::simulation_header(&exchange.simulation);
+    let response = echo::response_header(&exchange.backend_response);
     for (name, values) in [
         (echo::SET_HEADER, pairs),
         (echo::STATUS, statuses.collect()),
         (echo::SIMULATION, simulation.into_iter().collect()),
+        (echo::RESPONSE, response.into_iter().collect()),
     ] {
         if !values.is_empty() {
             headers.push((name.into(), values.join(",").into_bytes()));

@@ -13,6 +13,7 @@ mod connection;
 mod journal;
 mod report;
 mod simulation;
+mod stated;
 mod websocket;
 
 use std::convert::Infallible;
@@ -28,11 +29,12 @@ use hyper::body::{Bytes, Incoming};
 pub use self::connection::start;
 pub(super) use self::journal::Journal;
 use self::report::Report;
-pub(super) use self::report::{grpc_frame, seen, seen_in_headers};
+pub(super) use self::report::{HEADER as REPORT, grpc_frame, seen, seen_in_headers};
 use self::simulation::Attempts;
 pub(super) use self::simulation::{SIMULATION, header as simulation_header};
+pub(super) use self::stated::{RESPONSE, header as response_header};
 pub(super) use self::websocket::received;
-use crate::exchange::FailWith;
+use crate::exchange::{FailWith, STATED_CONTENT_TYPE};
 use crate::model::{Cluster, UpstreamProtocol};
 
 /// Request header that asks for response headers: `name:value,name:value`.
@@ -82,8 +84,13 @@ impl Backend {
         if let Some(upgraded) = upgraded {
             return Some(websocket::accept(&head.headers, &report, upgraded));
         }
-        let stated = status(&head.headers, service);
-        Some(echo(&report, &head, stated))
+        let asked = stated::asked(&head);
+        let status = status(&head.headers, service).or(asked.status);
+        let mut response = echo(&report, &head, status);
+        if let Some(body) = asked.body {
+            replace_body(&mut response, body, &report);
+        }
+        Some(response)
     }
 }
 
@@ -120,6 +127,19 @@ fn echo(report: &Report, head: &http::request::Parts, stated: Option<u16>) -> Re
         *response.status_mut() = status;
     }
     response
+}
+
+/// Puts another body in the place of the echo, and the report into a header.
+fn replace_body(response: &mut Response<Body>, body: Vec<u8>, report: &Report) {
+    *response.body_mut() = Full::from(body).with_trailers(ready(None));
+    let headers = response.headers_mut();
+    let echoed = |kind: &HeaderValue| kind == "application/json";
+    if headers.get(CONTENT_TYPE).is_some_and(echoed) {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(STATED_CONTENT_TYPE));
+    }
+    if let Some((name, value)) = report.header() {
+        headers.insert(name, value);
+    }
 }
 
 /// A name or value that HTTP does not allow is left out, as by Go's `net/http`.

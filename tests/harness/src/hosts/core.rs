@@ -77,6 +77,7 @@ impl Core {
             headers: headers.collect(),
             trailers,
             seen,
+            body: exchange.backend_response.body.clone().unwrap_or_default(),
             ..Answer::default()
         }
     }

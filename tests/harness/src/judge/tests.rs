@@ -4,7 +4,7 @@ mod response;
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::exchange::{Protocol, Seen, Simulation};
+use crate::exchange::{BackendResponse, Protocol, Seen, Simulation};
 use crate::scenario::model::Request;
 use crate::scenario::model::{AnsweredBy, ExpectedRequest, Redirect, Trial, Weights};
 
@@ -44,6 +44,7 @@ fn trial() -> Trial {
             tls: None,
             backend_response_headers: BTreeMap::new(),
             backend_status: BTreeMap::new(),
+            backend_response: BackendResponse::default(),
             simulation: Simulation::default(),
             messages: Vec::new(),
         },

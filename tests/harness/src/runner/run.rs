@@ -346,6 +346,7 @@ fn exchange(case: &Case, request: &Request) -> Exchange {
             .into_iter()
             .collect(),
         backend_status: request.backend_status.clone().into_iter().collect(),
+        backend_response: request.backend_response.clone(),
         simulation: request.simulation.clone(),
         messages: request.messages.clone(),
     }

@@ -22,7 +22,9 @@ pub(super) use self::many::{Eventually, MirrorDistribution, Weights};
 pub(super) use self::request::{
     Alpn, BackendSimulation, FailBy, Message, Protocol, Request, Scheme, WebSocket,
 };
-pub(super) use self::response::{ExpectedRequest, OneOrMany, RedirectRequest, Response, SetCookie};
+pub(super) use self::response::{
+    BackendResponse, ExpectedRequest, OneOrMany, RedirectRequest, Response, SetCookie,
+};
 pub(super) use self::trial::{MirroredTo, Trial};
 use super::model::GatewayRef;
 use crate::host::HostKind;
@@ -150,6 +152,8 @@ pub(super) struct Entry {
     /// The status that the backend of each of these Services responds with; for gRPC, the gRPC status.
     #[serde(default)]
     pub(super) backend_status: BTreeMap<String, u16>,
+    /// The response of the backend in place of its echo. Not for gRPC.
+    pub(super) backend_response: Option<BackendResponse>,
     /// Headers that the backend adds to its response.
     #[serde(default)]
     pub(super) backend_set_response_headers: BTreeMap<String, String>,

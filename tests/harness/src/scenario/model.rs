@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::backends::Backends;
 use super::skip::Feature;
-use crate::exchange::{ClientTls, Message, Protocol, Simulation};
+use crate::exchange::{BackendResponse, ClientTls, Message, Protocol, Simulation};
 use crate::host::HostKind;
 use crate::model::JwtRequirement;
 
@@ -232,6 +232,8 @@ pub struct Request {
     pub client: Option<IpAddr>,
     /// Headers that the backend must put on its answer.
     pub backend_response_headers: BTreeMap<String, String>,
+    /// What the backend answers with instead of its echo.
+    pub backend_response: BackendResponse,
     /// Statuses that the backends of these Services must answer with, in gRPC gRPC statuses.
     pub backend_status: BTreeMap<String, u16>,
     /// What the backend does besides answering.

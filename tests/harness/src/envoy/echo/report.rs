@@ -10,7 +10,7 @@ use crate::exchange::{Headers, Seen};
 use crate::model::Cluster;
 
 /// Response header that has the report where there is no body.
-const HEADER: &str = "x-echo-report";
+pub(in crate::envoy) const HEADER: &str = "x-echo-report";
 
 /// A length-prefixed message, not compressed.
 pub(in crate::envoy) fn grpc_frame(message: &[u8]) -> Vec<u8> {

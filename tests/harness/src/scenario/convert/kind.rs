@@ -50,14 +50,15 @@ pub(super) fn waits_only(entry: &Entry) -> bool {
 const OF_REQUESTS: [&str; 4] = ["repeat", "eventually", "capture", "samePod"];
 
 /// Fields that say what backends do.
-const OF_BACKENDS: [&str; 3] = [
+const OF_BACKENDS: [&str; 4] = [
     "backendStatus",
+    "backendResponse",
     "backendSetResponseHeaders",
     "backendSimulation",
 ];
 
 /// The fields of a plain case, and whether they are stated.
-fn fields(entry: &Entry) -> [(&'static str, bool); 17] {
+fn fields(entry: &Entry) -> [(&'static str, bool); 18] {
     [
         ("request", entry.request.is_some()),
         ("response", entry.response.is_some()),
@@ -74,6 +75,7 @@ fn fields(entry: &Entry) -> [(&'static str, bool); 17] {
         ("firstHeaderValueOnly", entry.first_header_value_only),
         ("mirroredTo", !entry.mirrored_to.is_empty()),
         ("backendStatus", !entry.backend_status.is_empty()),
+        ("backendResponse", entry.backend_response.is_some()),
         (
             "backendSetResponseHeaders",
             !entry.backend_set_response_headers.is_empty(),
@@ -97,6 +99,7 @@ pub(super) fn trial(entry: Entry) -> Trial {
         first_header_value_only: entry.first_header_value_only,
         mirrored_to: entry.mirrored_to,
         backend_status: entry.backend_status,
+        backend_response: entry.backend_response,
         backend_set_response_headers: entry.backend_set_response_headers,
         backend_simulation: entry.backend_simulation,
         internal_redirect: entry.internal_redirect,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::format::{self, Alpn, BackendSimulation, FailBy, Protocol, Scheme};
 use super::super::model::Request;
 use super::{Wrong, duration, wrong};
-use crate::exchange::{self, ClientTls, FailWith, Failing, Simulation};
+use crate::exchange::{self, BackendResponse, ClientTls, FailWith, Failing, Simulation};
 
 /// What a backend fails with that is not told how.
 const FAILURE: FailWith = FailWith::Status(500);
@@ -53,9 +53,32 @@ pub(super) fn request(
         client: stated.client_address,
         backend_response_headers: BTreeMap::new(),
         backend_status,
+        backend_response: BackendResponse::default(),
         simulation: Simulation::default(),
         messages: Vec::new(),
     })
+}
+
+pub(super) fn backend_response(
+    stated: format::BackendResponse,
+    request: &format::Request,
+) -> Result<BackendResponse, Wrong> {
+    if request.protocol == Protocol::Grpc && stated != format::BackendResponse::default() {
+        return wrong(
+            "backendResponse",
+            "is for HTTP: for gRPC there is backendStatus",
+        );
+    }
+    match stated.status {
+        Some(status) if !(200..=599).contains(&status) => wrong(
+            "backendResponse.status",
+            format!("{status} is not in 200..=599"),
+        ),
+        status => Ok(BackendResponse {
+            status,
+            body: stated.body.map(String::into_bytes),
+        }),
+    }
 }
 
 fn protocol(stated: &format::Request) -> Result<exchange::Protocol, Wrong> {

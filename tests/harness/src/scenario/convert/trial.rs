@@ -46,6 +46,7 @@ fn inheriting(mut alternative: Stated, case: &Stated) -> Result<Stated, Wrong> {
     if alternative.backend_status.is_empty() {
         alternative.backend_status = case.backend_status;
     }
+    alternative.backend_response = alternative.backend_response.or(case.backend_response);
     if alternative.backend_set_response_headers.is_empty() {
         alternative.backend_set_response_headers = case.backend_set_response_headers;
     }
@@ -104,8 +105,12 @@ pub(super) fn single(mut stated: Stated, defaults: &Defaults<'_>) -> Result<Tria
     let Some(response) = stated.response.take() else {
         return wrong("response", "missing");
     };
+    let answered = stated.backend_response.take().unwrap_or_default();
+    let mut headers = stated.backend_set_response_headers.clone();
+    headers.extend(answered.headers.clone());
     let request = Request {
-        backend_response_headers: stated.backend_set_response_headers.clone(),
+        backend_response_headers: headers,
+        backend_response: request::backend_response(answered, &sent)?,
         simulation: request::simulation(stated.backend_simulation.take())?,
         ..request::request(sent, stated.backend_status.clone())?
     };

@@ -132,3 +132,16 @@ pub(in super::super) struct ExpectedRequest {
     #[serde(default)]
     pub(in super::super) absent_headers: Vec<String>,
 }
+
+/// The response of a backend in place of its echo.
+#[derive(Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in super::super) struct BackendResponse {
+    /// The HTTP status. The default is 200.
+    pub(in super::super) status: Option<u16>,
+    /// Headers to add. The content type of a `body` is `text/plain` unless one of them is another.
+    #[serde(default)]
+    pub(in super::super) headers: BTreeMap<String, String>,
+    /// The body. Without one, the backend echoes the request.
+    pub(in super::super) body: Option<String>,
+}

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{BackendSimulation, ExpectedRequest, RedirectRequest, Request, Response};
+use super::{
+    BackendResponse, BackendSimulation, ExpectedRequest, RedirectRequest, Request, Response,
+};
 
 /// A request, what it must get, and what the backend does.
 #[derive(Clone, Default, PartialEq, Deserialize, JsonSchema)]
@@ -42,6 +44,8 @@ pub(in super::super) struct Trial {
     /// The status that the backend of each of these Services responds with; for gRPC, the gRPC status.
     #[serde(default)]
     pub(in super::super) backend_status: BTreeMap<String, u16>,
+    /// The response of the backend in place of its echo. Not for gRPC.
+    pub(in super::super) backend_response: Option<BackendResponse>,
     /// Headers that the backend adds to its response.
     #[serde(default)]
     pub(in super::super) backend_set_response_headers: BTreeMap<String, String>,
