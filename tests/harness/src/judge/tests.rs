@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::exchange::{Protocol, Seen, Simulation};
 use crate::scenario::model::Request;
-use crate::scenario::model::{AnsweredBy, ExpectedRequest, Redirect, Trial, Weights};
+use crate::scenario::model::{AnsweredBy, ExpectedRequest, Redirect, Status, Trial, Weights};
 
 fn expected() -> Expected {
     Expected {
         status: Status::Http(vec![200]),
-        headers_on_success_only: true,
         headers: BTreeMap::new(),
         valid_header_values: BTreeMap::new(),
         ignore_whitespace: false,

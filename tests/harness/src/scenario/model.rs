@@ -245,8 +245,6 @@ pub struct Request {
 pub struct Expected {
     /// The status.
     pub status: Status,
-    /// Compare headers only if the HTTP status is 200 or 204, as the conformance suite does.
-    pub headers_on_success_only: bool,
     /// Response headers: values joined by a comma.
     pub headers: BTreeMap<String, String>,
     /// Response headers that may have one of several texts.

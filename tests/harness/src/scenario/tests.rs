@@ -72,7 +72,6 @@ fn a_case_has_defaults_filled_in() {
     assert_eq!(trial.expected.status, Status::Http(vec![200]));
     assert_eq!(trial.expected.answered_by, AnsweredBy::Unstated);
     assert_eq!(trial.expected.request, None);
-    assert!(trial.expected.headers_on_success_only);
 }
 
 #[test]

@@ -7,11 +7,10 @@ use super::super::model::{
 use super::{Wrong, wrong};
 
 /// Everything but who answers and what the backend sees.
-pub(super) fn response(stated: format::Response, on_success_only: bool) -> Result<Expected, Wrong> {
+pub(super) fn response(stated: format::Response) -> Result<Expected, Wrong> {
     let status = status(&stated)?;
     Ok(Expected {
         status,
-        headers_on_success_only: on_success_only,
         headers: stated.headers,
         valid_header_values: stated.valid_header_values,
         ignore_whitespace: stated.ignore_whitespace,

@@ -109,7 +109,7 @@ pub(super) fn single(mut stated: Stated, defaults: &Defaults<'_>) -> Result<Tria
         simulation: request::simulation(stated.backend_simulation.take())?,
         ..request::request(sent, stated.backend_status.clone())?
     };
-    let mut expected = expected::response(response, !defaults.steps)?;
+    let mut expected = expected::response(response)?;
     expected.first_header_value_only |= stated.first_header_value_only;
     if let Some(redirect) = stated.redirect_request.take() {
         if expected.redirect.is_some() {
