@@ -4,6 +4,7 @@
 //! judged: a field that its kind has no use for is an error.
 
 mod asked;
+mod body;
 mod expected;
 mod kind;
 mod mirror;

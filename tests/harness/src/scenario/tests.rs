@@ -1,3 +1,4 @@
+mod body;
 mod folder;
 mod jwt;
 mod kind;
@@ -221,7 +222,7 @@ fn an_unknown_field_is_refused_with_its_place() {
     assert_eq!(
         refused(&one_case("").replace("{path: /}", "{pth: /}")),
         "cases.yaml:5:13: cases[0].request.pth: unknown field `pth`, expected one of scheme, host, \
-         port, method, path, headers, protocol, clientAddress, effectiveClient, sni, alpn"
+         port, method, path, headers, body, protocol, clientAddress, effectiveClient, sni, alpn"
     );
 }
 

@@ -61,6 +61,9 @@ pub(super) fn websocket(
     if stated.messages.is_empty() {
         return wrong("websocket.messages", "must not be empty");
     }
+    if stated.request.body.is_some() {
+        return wrong("websocket.request.body", "a WebSocket has messages instead");
+    }
     let messages: Vec<_> = stated.messages.into_iter().map(Message::from).collect();
     let opened = Stated {
         request: Some(stated.request),
@@ -120,7 +123,7 @@ pub(super) fn single(mut stated: Stated, defaults: &Defaults<'_>) -> Result<Tria
     expected.answered_by = expected::answered_by(&stated)?;
     let mirrored_to = mirror::backends(std::mem::take(&mut stated.mirrored_to), &stated)?;
     expected.request = match stated.expected_request {
-        Some(stated) => Some(expected::request(stated, &expected.status)),
+        Some(stated) => Some(expected::request(stated, &expected.status)?),
         None if defaults.steps && awaits_echo(&expected) => Some(expected::as_sent(&request)),
         None => None,
     };
