@@ -33,8 +33,10 @@ pub struct Exchange {
     pub path: Vec<u8>,
     /// The client's headers, pseudo-headers not among them.
     pub headers: Headers,
-    /// Request body.
+    /// Request body; in gRPC the message.
     pub body: Vec<u8>,
+    /// Request trailers, which in HTTP/1.1 make the body a chunked one.
+    pub trailers: Headers,
     /// Address of the TCP peer; absent is loopback.
     pub client: Option<IpAddr>,
     /// Headers that the backend must put on its answer.
@@ -66,12 +68,21 @@ impl Exchange {
             path: path.into(),
             headers: Headers::new(),
             body: Vec::new(),
+            trailers: Headers::new(),
             client: None,
             backend_response_headers: Vec::new(),
             backend_status: Vec::new(),
             backend_response: BackendResponse::default(),
             simulation: Simulation::default(),
             messages: Vec::new(),
+        }
+    }
+
+    /// The body as it travels: in gRPC a message with its length in front.
+    pub(crate) fn payload(&self) -> Vec<u8> {
+        match self.protocol {
+            Protocol::Grpc => grpc_frame(&self.body),
+            Protocol::Http | Protocol::H2c => self.body.clone(),
         }
     }
 
@@ -85,6 +96,12 @@ impl Exchange {
     }
 }
 
+/// A length-prefixed message of gRPC, not compressed.
+pub(crate) fn grpc_frame(message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    [&[0], &length.to_be_bytes()[..], message].concat()
+}
+
 /// How a request travels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Protocol {
@@ -92,7 +109,7 @@ pub enum Protocol {
     Http,
     /// HTTP/2: in cleartext with prior knowledge, over TLS negotiated.
     H2c,
-    /// Unary gRPC over HTTP/2, empty message.
+    /// Unary gRPC over HTTP/2.
     Grpc,
 }
 
@@ -214,4 +231,23 @@ pub struct Seen {
     pub path: String,
     /// Request headers.
     pub headers: Headers,
+    /// The first [`BODY_KEPT`] bytes of the body; of a gRPC call, of the message.
+    pub body: Vec<u8>,
+    /// Length of all of it.
+    pub body_size: u64,
+    /// Request trailers.
+    pub trailers: Headers,
 }
+
+impl Seen {
+    /// With this body, of which a part is kept.
+    pub(crate) fn with_body(mut self, mut body: Vec<u8>) -> Self {
+        self.body_size = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        body.truncate(BODY_KEPT);
+        self.body = body;
+        self
+    }
+}
+
+/// How much of a body is kept to be compared: what a backend saw may travel in a header.
+pub const BODY_KEPT: usize = 16 * 1024;

@@ -6,10 +6,8 @@
 //! Envoy Gateway's end-to-end tests, where each step may use what earlier ones left).
 //! docs/scenarios.md describes the format, [`schema`] is its JSON Schema.
 //!
-//! The forms differ in what counts. Of a case, headers and the request that the backend saw are
-//! compared on 200 and 204 only, as the suite does, and a request that is not stated is not
-//! compared. Of a step, everything stated is compared whatever the status (`Retry-After` on a
-//! 429), and a backend must see what was sent unless the step says otherwise.
+//! The forms differ in one thing: of a step that names a backend, the backend must see what was sent
+//! unless the step says otherwise; of a case, a request that is not stated is not compared.
 
 mod backends;
 mod convert;

@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use crate::exchange::{Exchange, Protocol};
 use crate::wasm_host::{HeaderMap, LocalReply, MapKind, Stream, StreamInfo};
 
-use super::echo::EMPTY_GRPC_MESSAGE;
 use super::envoy::Admission;
 use super::local_reply::plain;
 use super::path::{Normalized, normalize};
@@ -55,7 +54,7 @@ pub(crate) fn accept(
     request_id: &str,
 ) -> Incoming {
     let peer = exchange.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let body = request_body(exchange);
+    let body = exchange.payload();
     let Router {
         scheme,
         trusted_hops,
@@ -75,6 +74,7 @@ pub(crate) fn accept(
         headers.set(b"x-forwarded-proto", scheme.as_bytes());
     }
     let mut stream = Box::new(Stream::new(headers));
+    stream.request_trailers = trailers(exchange);
     stream.info = StreamInfo {
         connection_id: connection,
         source: Some(client),
@@ -95,19 +95,25 @@ pub(crate) fn accept(
     }
 }
 
-fn request_body(exchange: &Exchange) -> Vec<u8> {
-    if exchange.protocol == Protocol::Grpc && exchange.body.is_empty() {
-        return EMPTY_GRPC_MESSAGE.to_vec();
+/// Those of HTTP/1.1 end at the codec, which leaves them out unless `enable_trailers` is set.
+fn trailers(exchange: &Exchange) -> Option<HeaderMap> {
+    if exchange.trailers.is_empty() || exchange.protocol == Protocol::Http {
+        return None;
     }
-    exchange.body.clone()
+    let pairs = exchange.trailers.iter();
+    let pairs = pairs.map(|(name, value)| (name.as_slice(), value.as_slice()));
+    Some(HeaderMap::from_pairs(MapKind::Trailers, pairs))
 }
 
 /// Over HTTP/1.1 the end of a body comes by itself, over HTTP/2 with the last of the data.
 fn pieces(exchange: &Exchange, body: Vec<u8>) -> Vec<Vec<u8>> {
-    match (&exchange.protocol, body.is_empty()) {
+    let http1 = exchange.protocol == Protocol::Http;
+    match (http1, body.is_empty()) {
+        // A chunked body ends like another one, even if nothing is in it.
+        (true, true) if !exchange.trailers.is_empty() => vec![Vec::new()],
         (_, true) => Vec::new(),
-        (Protocol::Http, false) => vec![body, Vec::new()],
-        (Protocol::H2c | Protocol::Grpc, false) => vec![body],
+        (true, false) => vec![body, Vec::new()],
+        (false, false) => vec![body],
     }
 }
 
@@ -131,13 +137,18 @@ fn client_headers(exchange: &Exchange, scheme: &str, body: usize) -> HeaderMap {
             headers.add(b"content-type", b"application/grpc");
         }
         headers.set(b"te", b"trailers");
-    } else if body > 0 && headers.get(b"content-length").is_none() {
+    } else if body > 0 && !is_chunked(exchange) && headers.get(b"content-length").is_none() {
         headers.add(b"content-length", body.to_string().as_bytes());
     }
     for name in REMOVED {
         headers.remove(name.as_bytes());
     }
     headers
+}
+
+/// Whether trailers follow the body in HTTP/1.1.
+fn is_chunked(exchange: &Exchange) -> bool {
+    exchange.protocol == Protocol::Http && !exchange.trailers.is_empty()
 }
 
 /// `use_remote_address`: the peer is appended and no address counts as internal; the request id

@@ -12,29 +12,51 @@ use super::response::Response;
 /// An empty message: uncompressed, of length zero.
 pub(crate) const EMPTY_GRPC_MESSAGE: [u8; 5] = [0; 5];
 
-/// What the backend of that cluster sees of a request.
-pub(crate) fn see(cluster: &Cluster, request: &HeaderMap) -> Seen {
+/// What the backend of that cluster sees of a request, whose body came in these pieces.
+pub(crate) fn see(
+    cluster: &Cluster,
+    request: &HeaderMap,
+    chunks: &[Vec<u8>],
+    trailers: Option<&HeaderMap>,
+    exchange: &Exchange,
+) -> Seen {
     let text = |name: &[u8]| {
         let value = request.get(name).unwrap_or_default();
         String::from_utf8_lossy(value).into_owned()
     };
-    Seen {
+    let mut body = chunks.concat();
+    if exchange.protocol == Protocol::Grpc {
+        body = body
+            .get(EMPTY_GRPC_MESSAGE.len()..)
+            .unwrap_or_default()
+            .to_vec();
+    }
+    // To a backend in HTTP/1.1 Envoy sends none, unless it is told to.
+    let trailers = trailers.filter(|_| is_http2(cluster, exchange));
+    let seen = Seen {
         namespace: cluster.namespace.clone(),
         service: cluster.service.clone(),
         method: text(b":method"),
         authority: text(b":authority"),
         path: text(b":path"),
         headers: request.regular(),
-    }
+        trailers: trailers.map(HeaderMap::regular).unwrap_or_default(),
+        ..Seen::default()
+    };
+    seen.with_body(body)
+}
+
+fn is_http2(cluster: &Cluster, exchange: &Exchange) -> bool {
+    cluster
+        .protocol
+        .is_http2(exchange.protocol != Protocol::Http)
 }
 
 /// Its answer: 200 and JSON, or for gRPC an empty message and status 0, unless the exchange has
 /// another status for its Service.
 pub(crate) fn answer(seen: &Seen, cluster: &Cluster, exchange: &Exchange) -> Response {
     let grpc = exchange.protocol == Protocol::Grpc;
-    let http2 = cluster
-        .protocol
-        .is_http2(exchange.protocol != Protocol::Http);
+    let http2 = is_http2(cluster, exchange);
     let stated = exchange.status_of(&cluster.service);
     let code = stated.filter(|_| !grpc).unwrap_or(200);
     let body = match &exchange.backend_response.body {

@@ -13,6 +13,7 @@ use super::echo;
 use super::envoy::{Config, Error, Worker};
 use super::local_reply::{self, ReplyTo, plain};
 use super::response::Response;
+use super::response_path::Passed;
 use super::router::{Match, Router};
 use super::waiting::{Step, Way};
 
@@ -95,7 +96,8 @@ impl<'a> Run<'a> {
         if first.route.filters_enabled {
             self.contexts = vec![None; self.worker.vms.len()];
         }
-        if let Some(reply) = self.request_headers(chunks.is_empty())? {
+        let end_of_stream = chunks.is_empty() && self.stream.request_trailers.is_none();
+        if let Some(reply) = self.request_headers(end_of_stream)? {
             return Ok(self.local(&reply));
         }
         if self.stream.route_cleared {
@@ -109,11 +111,14 @@ impl<'a> Run<'a> {
         let Some(cluster) = self.config.clusters.get(cluster) else {
             return Ok(self.local(&plain(503, "cluster_not_found")));
         };
-        if let Some(reply) = self.request_body(chunks)? {
-            return Ok(self.local(&reply));
-        }
+        let chunks = match self.request_body(chunks)? {
+            Ok(chunks) => chunks,
+            Err(reply) => return Ok(self.local(&reply)),
+        };
         self.settle_calls();
-        let seen = echo::see(cluster, &self.stream.request_headers);
+        let stream = &self.stream;
+        let (headers, trailers) = (&stream.request_headers, stream.request_trailers.as_ref());
+        let seen = echo::see(cluster, headers, &chunks, trailers, self.exchange);
         let response = echo::answer(&seen, cluster, self.exchange);
         self.stream.info.upstream = self.stream.info.destination;
         self.why.push(format!("forwarded to {}", cluster.name));
@@ -202,23 +207,22 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Passes the body through the filters, one after the other.
-    fn request_body(&mut self, chunks: Vec<Vec<u8>>) -> Result<Option<LocalReply>, Error> {
+    /// Passes body and trailers through the filters, one after the other.
+    fn request_body(&mut self, chunks: Vec<Vec<u8>>) -> Result<Passed, Error> {
         let mut chunks = chunks;
         self.stream.info.bytes_received = chunks.iter().map(Vec::len).sum();
         for filter in 0..self.contexts.len() {
             match self.pass_body(filter, Way::Request, chunks)? {
                 Ok(passed) => chunks = passed,
-                Err(reply) => return Ok(Some(reply)),
+                Err(reply) => return Ok(Err(reply)),
             }
-            if self.stream.request_trailers.is_some() {
-                let reply = self.pass_trailers(filter, Way::Request)?;
-                if reply.is_some() {
-                    return Ok(reply);
-                }
+            if self.stream.request_trailers.is_some()
+                && let Some(reply) = self.pass_trailers(filter, Way::Request)?
+            {
+                return Ok(Err(reply));
             }
         }
-        Ok(None)
+        Ok(Ok(chunks))
     }
 
     /// A response made here.

@@ -45,7 +45,7 @@ async fn converse(stream: impl Stream, exchange: &Exchange) -> Result<Answer, En
         let message = http1::message(exchange)?;
         http1::send(stream, &exchange.method, &message).await?
     } else {
-        http2::send(stream, request(exchange)?).await?
+        http2::send(stream, exchange).await?
     };
     let grpc = exchange.protocol == Protocol::Grpc;
     answer.seen = match exchange.backend_response.body {

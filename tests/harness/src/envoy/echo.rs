@@ -21,6 +21,7 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::combinators::WithTrailers;
 use http_body_util::{BodyExt, Full};
@@ -29,12 +30,12 @@ use hyper::body::{Bytes, Incoming};
 pub use self::connection::start;
 pub(super) use self::journal::Journal;
 use self::report::Report;
-pub(super) use self::report::{HEADER as REPORT, grpc_frame, seen, seen_in_headers};
+pub(super) use self::report::{HEADER as REPORT, seen, seen_in_headers};
 use self::simulation::Attempts;
 pub(super) use self::simulation::{SIMULATION, header as simulation_header};
 pub(super) use self::stated::{RESPONSE, header as response_header};
 pub(super) use self::websocket::received;
-use crate::exchange::{FailWith, STATED_CONTENT_TYPE};
+use crate::exchange::{FailWith, STATED_CONTENT_TYPE, grpc_frame};
 use crate::model::{Cluster, UpstreamProtocol};
 
 /// Request header that asks for response headers: `name:value,name:value`.
@@ -45,6 +46,9 @@ pub(super) const STATUS: &str = "x-echo-status";
 
 /// The service of the suite's gRPC backend.
 const GRPC_ECHO: &str = "/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/";
+
+/// What precedes a message: whether it is compressed, and its length.
+const GRPC_PREFIX: usize = 5;
 
 type Body = WithTrailers<Full<Bytes>, Ready<Option<Result<HeaderMap, Infallible>>>>;
 
@@ -70,10 +74,16 @@ impl Backend {
         }
         let upgraded = websocket::asked(&request).then(|| hyper::upgrade::on(&mut request));
         let (head, body) = request.into_parts();
-        let report = Report::new(&self.cluster, &head);
-        self.shared.journal.note(&report);
         // Read to its end, as Go's server does; a body that breaks off ends the connection anyway.
-        let _body = body.collect().await;
+        let body = body.collect().await.unwrap_or_default();
+        let trailers = body.trailers().cloned();
+        let body = body.to_bytes();
+        let body = match is_grpc(&head) {
+            true => body.get(GRPC_PREFIX..).unwrap_or_default(),
+            false => &body,
+        };
+        let report = Report::new(&self.cluster, &head).received(body, trailers.as_ref());
+        self.shared.journal.note(&report);
 
         let service = &self.cluster.service;
         match self.shared.attempts.simulate(service, &head).await {
@@ -100,13 +110,15 @@ fn refusal(text: &'static str) -> Response<Body> {
     response
 }
 
+fn is_grpc(head: &Parts) -> bool {
+    let kind = head.headers.get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
 /// What was seen, with the status that is asked for.
-fn echo(report: &Report, head: &http::request::Parts, stated: Option<u16>) -> Response<Body> {
+fn echo(report: &Report, head: &Parts, stated: Option<u16>) -> Response<Body> {
     let json = report.json();
-    let grpc = head
-        .headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    let grpc = is_grpc(head);
     let (kind, body, trailers) = if grpc {
         let trailers = grpc_trailers(head.uri.path(), stated);
         ("application/grpc", grpc_frame(&json), Some(Ok(trailers)))
@@ -187,7 +199,7 @@ fn grpc_trailers(path: &str, stated: Option<u16>) -> HeaderMap {
 mod tests {
     use super::*;
 
-    fn head(request: http::request::Builder) -> http::request::Parts {
+    fn head(request: http::request::Builder) -> Parts {
         request.body(()).unwrap().into_parts().0
     }
 

@@ -61,7 +61,7 @@ impl Core {
     fn echo(&self, exchange: &Exchange, head: &RequestHead, decision: &Decision) -> Answer {
         let given = exchange.backend_response_headers.iter();
         let headers = given.map(|(name, value)| (name.to_lowercase().into(), value.clone().into()));
-        let seen = self.seen(head, decision);
+        let seen = self.seen(exchange, head, decision);
         let stated = seen
             .as_ref()
             .and_then(|seen| exchange.status_of(&seen.service));
@@ -82,8 +82,8 @@ impl Core {
         }
     }
 
-    /// The request as the backend sees it.
-    fn seen(&self, head: &RequestHead, decision: &Decision) -> Option<Seen> {
+    /// The request as the backend sees it. Routing does not look at bodies.
+    fn seen(&self, exchange: &Exchange, head: &RequestHead, decision: &Decision) -> Option<Seen> {
         let Outcome::Forward {
             backend,
             hostname,
@@ -123,7 +123,10 @@ impl Core {
             authority: hostname.map_or_else(|| text(head.authority()), str::to_owned),
             path: text(path.as_deref().unwrap_or(head.path())) + &query,
             headers,
+            trailers: exchange.trailers.clone(),
+            ..Seen::default()
         })
+        .map(|seen| seen.with_body(exchange.body.clone()))
     }
 }
 

@@ -105,4 +105,24 @@ pub(super) fn compare(wanted: &ExpectedRequest, seen: Option<&Seen>, found: &mut
         &seen.headers,
         found,
     );
+    compare_body(wanted, seen, found);
+}
+
+/// Body and trailers. Of a long body a part is kept, so that its size counts, too.
+fn compare_body(wanted: &ExpectedRequest, seen: &Seen, found: &mut Findings) {
+    let stated = wanted.body.as_ref();
+    let size = stated.map(|body| u64::try_from(body.len()).unwrap_or(u64::MAX));
+    if let Some(size) = wanted.body_size.or(size) {
+        let (wanted, got) = (size.to_string(), seen.body_size.to_string());
+        found.same("expectedRequest.bodySize", &wanted, &got);
+    }
+    if let Some(wanted) = stated.filter(|wanted| **wanted != seen.body) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        found.add("expectedRequest.body", text(wanted), text(&seen.body));
+    }
+    for (name, wanted) in &wanted.trailers {
+        let got = header::joined(&seen.trailers, name);
+        let got = got.as_deref().unwrap_or(ABSENT);
+        found.same(&format!("expectedRequest.trailers.{name}"), wanted, got);
+    }
 }

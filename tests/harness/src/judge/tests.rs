@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::exchange::{BackendResponse, Protocol, Seen, Simulation};
 use crate::scenario::model::Request;
-use crate::scenario::model::{AnsweredBy, ExpectedRequest, Redirect, Trial, Weights};
+use crate::scenario::model::{AnsweredBy, ExpectedRequest, Redirect, Status, Trial, Weights};
 
 fn expected() -> Expected {
     Expected {
         status: Status::Http(vec![200]),
-        headers_on_success_only: true,
         headers: BTreeMap::new(),
         valid_header_values: BTreeMap::new(),
         ignore_whitespace: false,
@@ -40,6 +39,8 @@ fn trial() -> Trial {
             method: "GET".to_owned(),
             path: "/".to_owned(),
             headers: BTreeMap::new(),
+            body: Vec::new(),
+            trailers: BTreeMap::new(),
             client: None,
             tls: None,
             backend_response_headers: BTreeMap::new(),
@@ -78,7 +79,10 @@ fn seen_by(service: &str) -> Seen {
             (b"x-a".to_vec(), b"1".to_vec()),
             (b"x-a".to_vec(), b"2".to_vec()),
         ],
+        trailers: vec![(b"x-sum".to_vec(), b"3".to_vec())],
+        ..Seen::default()
     }
+    .with_body(b"hello".to_vec())
 }
 
 fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -197,6 +201,9 @@ fn the_backend_must_see_what_is_stated() {
         path: Some("/x?y=1".to_owned()),
         headers: map(&[("X-A", "1,2")]),
         absent_headers: vec!["X-B".to_owned()],
+        body: Some(b"hello".to_vec()),
+        body_size: Some(5),
+        trailers: map(&[("X-Sum", "3")]),
     };
     let expected = Expected {
         request: Some(stated),
@@ -213,7 +220,7 @@ fn the_backend_must_see_what_is_stated() {
         with(seen)
     };
     type Change = (fn(&mut Seen), &'static str);
-    let changes: [Change; 5] = [
+    let changes: [Change; 7] = [
         (
             |seen| seen.method = "PUT".to_owned(),
             "expectedRequest.method: GET / PUT",
@@ -233,6 +240,14 @@ fn the_backend_must_see_what_is_stated() {
         (
             |seen| seen.headers.push((b"x-b".to_vec(), b"3".to_vec())),
             "expectedRequest.headers.X-B: (absent) / 3",
+        ),
+        (
+            |seen| seen.body = b"hallo".to_vec(),
+            "expectedRequest.body: hello / hallo",
+        ),
+        (
+            |seen| seen.trailers.clear(),
+            "expectedRequest.trailers.X-Sum: 3 / (absent)",
         ),
     ];
     for (change, mismatch) in changes {

@@ -338,7 +338,8 @@ fn exchange(case: &Case, request: &Request) -> Exchange {
         authority,
         path: request.path.clone().into_bytes(),
         headers: request.headers.iter().map(lower).collect(),
-        body: Vec::new(),
+        body: request.body.clone(),
+        trailers: request.trailers.iter().map(lower).collect(),
         client: request.client,
         backend_response_headers: request
             .backend_response_headers

@@ -4,6 +4,7 @@
 //! judged: a field that its kind has no use for is an error.
 
 mod asked;
+mod body;
 mod expected;
 mod kind;
 mod mirror;
@@ -33,8 +34,8 @@ fn within(object: &str) -> impl Fn(Wrong) -> Wrong {
 /// What the file says for all its entries.
 pub(super) struct Defaults<'a> {
     pub(super) gateway: Option<&'a GatewayRef>,
-    /// Whether the entries are steps. Of a step every stated header is compared, whatever the
-    /// status, and the backend must see what was sent unless the step says otherwise.
+    /// Whether the entries are steps. The backend of a step must see what was sent unless the step
+    /// says otherwise.
     pub(super) steps: bool,
 }
 

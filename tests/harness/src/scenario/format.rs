@@ -20,7 +20,7 @@ use serde_saphyr::Spanned;
 
 pub(super) use self::many::{Eventually, MirrorDistribution, Weights};
 pub(super) use self::request::{
-    Alpn, BackendSimulation, FailBy, Message, Protocol, Request, Scheme, WebSocket,
+    Alpn, BackendSimulation, Body, FailBy, Message, Protocol, Request, Scheme, WebSocket,
 };
 pub(super) use self::response::{
     BackendResponse, ExpectedRequest, OneOrMany, RedirectRequest, Response, SetCookie,

@@ -228,6 +228,10 @@ pub struct Request {
     pub path: String,
     /// Headers, names as stated.
     pub headers: BTreeMap<String, String>,
+    /// The body; in gRPC the message.
+    pub body: Vec<u8>,
+    /// Trailers, names as stated.
+    pub trailers: BTreeMap<String, String>,
     /// Address of the TCP peer.
     pub client: Option<IpAddr>,
     /// Headers that the backend must put on its answer.
@@ -247,8 +251,6 @@ pub struct Request {
 pub struct Expected {
     /// The status.
     pub status: Status,
-    /// Compare headers only if the HTTP status is 200 or 204, as the conformance suite does.
-    pub headers_on_success_only: bool,
     /// Response headers: values joined by a comma.
     pub headers: BTreeMap<String, String>,
     /// Response headers that may have one of several texts.
@@ -337,6 +339,12 @@ pub struct ExpectedRequest {
     pub headers: BTreeMap<String, String>,
     /// Headers that must not be there.
     pub absent_headers: Vec<String>,
+    /// The body, of at most [`BODY_KEPT`](crate::exchange::BODY_KEPT) bytes.
+    pub body: Option<Vec<u8>>,
+    /// Its length in bytes.
+    pub body_size: Option<u64>,
+    /// Trailers: values joined by a comma.
+    pub trailers: BTreeMap<String, String>,
 }
 
 /// A cookie and its attributes. An attribute is not compared (`None`), must be absent

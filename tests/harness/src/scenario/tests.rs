@@ -1,3 +1,4 @@
+mod body;
 mod folder;
 mod jwt;
 mod kind;
@@ -72,7 +73,6 @@ fn a_case_has_defaults_filled_in() {
     assert_eq!(trial.expected.status, Status::Http(vec![200]));
     assert_eq!(trial.expected.answered_by, AnsweredBy::Unstated);
     assert_eq!(trial.expected.request, None);
-    assert!(trial.expected.headers_on_success_only);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn an_unknown_field_is_refused_with_its_place() {
     assert_eq!(
         refused(&one_case("").replace("{path: /}", "{pth: /}")),
         "cases.yaml:5:13: cases[0].request.pth: unknown field `pth`, expected one of scheme, host, \
-         port, method, path, headers, protocol, clientAddress, effectiveClient, sni, alpn"
+         port, method, path, headers, body, protocol, clientAddress, effectiveClient, sni, alpn"
     );
 }
 

@@ -16,40 +16,56 @@ use crate::exchange::{Answer, Exchange};
 pub(super) fn message(exchange: &Exchange) -> Result<Vec<u8>, EnvoyError> {
     let headers = headers(exchange)?;
     let mut message = Vec::new();
-    let mut line = |parts: &[&[u8]]| {
-        let line = parts.concat();
-        if line.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
-            let line = String::from_utf8_lossy(&line).into_owned();
-            return Err(EnvoyError::Unsendable(format!(
-                "line break inside {line:?}"
-            )));
-        }
-        message.extend_from_slice(&line);
-        message.extend_from_slice(b"\r\n");
-        Ok(())
-    };
-    line(&[
-        exchange.method.as_bytes(),
-        b" ",
-        &exchange.path,
-        b" HTTP/1.1",
-    ])?;
-    line(&[b"host: ", exchange.authority.as_bytes()])?;
+    let method = exchange.method.as_bytes();
+    line(&mut message, &[method, b" ", &exchange.path, b" HTTP/1.1"])?;
+    line(&mut message, &[b"host: ", exchange.authority.as_bytes()])?;
     for (name, value) in &headers {
-        line(&[name, b": ", value])?;
+        line(&mut message, &[name, b": ", value])?;
+    }
+    let length = exchange.body.len();
+    if !exchange.trailers.is_empty() {
+        line(&mut message, &[b"transfer-encoding: chunked"])?;
+        line(&mut message, &[])?;
+        return chunks(exchange, message);
     }
     let framed = headers.iter().any(|(name, _)| {
         [b"content-length".as_slice(), b"transfer-encoding"].contains(&name.as_slice())
     });
-    if !exchange.body.is_empty() && !framed {
-        line(&[
-            b"content-length: ",
-            exchange.body.len().to_string().as_bytes(),
-        ])?;
+    if length > 0 && !framed {
+        let length = length.to_string();
+        line(&mut message, &[b"content-length: ", length.as_bytes()])?;
     }
-    line(&[])?;
+    line(&mut message, &[])?;
     message.extend_from_slice(&exchange.body);
     Ok(message)
+}
+
+/// The body as one chunk, and trailers.
+fn chunks(exchange: &Exchange, mut message: Vec<u8>) -> Result<Vec<u8>, EnvoyError> {
+    let length = exchange.body.len();
+    if length > 0 {
+        line(&mut message, &[format!("{length:x}").as_bytes()])?;
+        message.extend_from_slice(&exchange.body);
+        line(&mut message, &[])?;
+    }
+    line(&mut message, &[b"0"])?;
+    for (name, value) in &exchange.trailers {
+        line(&mut message, &[name, b": ", value])?;
+    }
+    line(&mut message, &[])?;
+    Ok(message)
+}
+
+fn line(message: &mut Vec<u8>, parts: &[&[u8]]) -> Result<(), EnvoyError> {
+    let line = parts.concat();
+    if line.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let reason = format!("line break inside {line:?}");
+        return Err(EnvoyError::Unsendable(reason));
+    }
+    message.extend_from_slice(&line);
+    message.extend_from_slice(b"\r\n");
+    Ok(())
 }
 
 /// Writes `message` by hand and lets hyper read the answer, for which it is given a request of the
@@ -94,6 +110,17 @@ mod tests {
             message(&sent).unwrap(),
             b"GET /a<b#c\xff HTTP/1.1\r\nhost: x.example:8080\r\nx: \xfe\r\nx: 2\r\n\
               x-echo-set-header: a:1,b:2\r\nx-echo-status: v1:503,v2:500\r\ncontent-length: 4\r\n\r\nbody"
+        );
+
+        let plain = Exchange {
+            body: b"0123456789abcdef\r\n".to_vec(),
+            trailers: vec![(b"x-sum".to_vec(), b"1".to_vec())],
+            ..Exchange::get("x.example", "/")
+        };
+        assert_eq!(
+            message(&plain).unwrap(),
+            b"GET / HTTP/1.1\r\nhost: x.example\r\ntransfer-encoding: chunked\r\n\r\n\
+              12\r\n0123456789abcdef\r\n\r\n0\r\nx-sum: 1\r\n\r\n"
         );
 
         sent.path = b"/a HTTP/1.1\r\nx: smuggled".to_vec();

@@ -1,20 +1,28 @@
 //! HTTP/2 and gRPC.
 
+use std::convert::Infallible;
+use std::future::ready;
+
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Method, Request, Uri};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use super::{Stream, answer, headers};
-use crate::envoy::{EnvoyError, echo};
-use crate::exchange::{Answer, Exchange, Protocol};
+use crate::envoy::EnvoyError;
+use crate::exchange::{Answer, Exchange, Headers};
 
-pub(super) async fn send(
-    stream: impl Stream,
-    request: Request<Full<Bytes>>,
-) -> Result<Answer, EnvoyError> {
+/// Without trailers the last of the data ends the request.
+pub(super) async fn send(stream: impl Stream, exchange: &Exchange) -> Result<Answer, EnvoyError> {
+    let trailers = fields(&exchange.trailers)?;
+    let request = request(exchange)?.map(|body| {
+        if trailers.is_empty() {
+            return Either::Left(body);
+        }
+        Either::Right(body.with_trailers(ready(Some(Ok::<_, Infallible>(trailers)))))
+    });
     let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await
         .map_err(EnvoyError::no_answer)?;
@@ -28,10 +36,6 @@ pub(super) async fn send(
 
 /// The request for hyper, with the authority in the URI as HTTP/2 has it.
 pub(in crate::envoy) fn request(exchange: &Exchange) -> Result<Request<Full<Bytes>>, EnvoyError> {
-    let unsendable = |what: &str, value: &[u8]| {
-        let value = String::from_utf8_lossy(value);
-        EnvoyError::Unsendable(format!("hyper does not send the {what} {value:?}"))
-    };
     let path = PathAndQuery::try_from(exchange.path.as_slice())
         .ok()
         // A fragment would be cut off.
@@ -47,26 +51,35 @@ pub(in crate::envoy) fn request(exchange: &Exchange) -> Result<Request<Full<Byte
         .path_and_query(path)
         .build()
         .map_err(|_| unsendable("authority", exchange.authority.as_bytes()))?;
-    let body = match exchange.protocol {
-        Protocol::Grpc => echo::grpc_frame(&[]),
-        Protocol::Http | Protocol::H2c => exchange.body.clone(),
-    };
-    let mut request = Request::new(Full::from(body));
+    let mut request = Request::new(Full::from(exchange.payload()));
     *request.uri_mut() = uri;
     *request.method_mut() = Method::from_bytes(exchange.method.as_bytes())
         .map_err(|_| unsendable("method", exchange.method.as_bytes()))?;
-    for (name, value) in headers(exchange)? {
-        request.headers_mut().append(
-            HeaderName::from_bytes(&name).map_err(|_| unsendable("header name", &name))?,
-            HeaderValue::from_bytes(&value).map_err(|_| unsendable("header value", &value))?,
+    *request.headers_mut() = fields(&headers(exchange)?)?;
+    Ok(request)
+}
+
+/// Headers or trailers for hyper.
+fn fields(pairs: &Headers) -> Result<HeaderMap, EnvoyError> {
+    let mut fields = HeaderMap::new();
+    for (name, value) in pairs {
+        fields.append(
+            HeaderName::from_bytes(name).map_err(|_| unsendable("header name", name))?,
+            HeaderValue::from_bytes(value).map_err(|_| unsendable("header value", value))?,
         );
     }
-    Ok(request)
+    Ok(fields)
+}
+
+fn unsendable(what: &str, value: &[u8]) -> EnvoyError {
+    let value = String::from_utf8_lossy(value);
+    EnvoyError::Unsendable(format!("hyper does not send the {what} {value:?}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::Protocol;
 
     fn exchange(protocol: Protocol) -> Exchange {
         Exchange {
@@ -96,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn grpc_is_an_empty_message_with_its_two_headers() {
+    fn grpc_has_two_headers_of_its_own() {
         let request = request(&exchange(Protocol::Grpc)).unwrap();
         assert_eq!(request.headers()["content-type"], "application/grpc");
         assert_eq!(request.headers()["te"], "trailers");

@@ -2,23 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::Version;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::{Headers, Seen};
+use crate::exchange::{BODY_KEPT, Headers, Seen};
 use crate::model::Cluster;
 
 /// Response header that has the report where there is no body.
 pub(in crate::envoy) const HEADER: &str = "x-echo-report";
-
-/// A length-prefixed message, not compressed.
-pub(in crate::envoy) fn grpc_frame(message: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(message.len())
-        .unwrap_or(u32::MAX)
-        .to_be_bytes();
-    [&[0], length.as_slice(), message].concat()
-}
 
 /// What a backend saw, out of the body of an answer; none if a backend did not make it.
 pub(in crate::envoy) fn seen(body: &[u8], grpc: bool) -> Option<Seen> {
@@ -45,6 +39,20 @@ pub(super) struct Report {
     ingress: String,
     service: String,
     pod: String,
+    /// The suite's backend says nothing of bodies; here it is left out of a report on a request
+    /// without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<Body>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    trailers: BTreeMap<String, Vec<String>>,
+}
+
+/// The body of a request, as far as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Body {
+    size: u64,
+    /// In base64.
+    start: String,
 }
 
 impl Report {
@@ -57,14 +65,9 @@ impl Report {
                 .map(|host| text(host.as_bytes()))
                 .unwrap_or_default(),
         };
-        let mut headers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut headers = lines(&head.headers);
         // Go's server takes Host out of the headers.
-        for (name, value) in head.headers.iter().filter(|(name, _)| *name != "host") {
-            headers
-                .entry(canonical(name.as_str()))
-                .or_default()
-                .push(text(value.as_bytes()));
-        }
+        headers.remove("Host");
         Self {
             path: head
                 .uri
@@ -83,8 +86,40 @@ impl Report {
             ingress: String::new(),
             service: cluster.service.clone(),
             pod: format!("{}-0", cluster.service),
+            body: None,
+            trailers: BTreeMap::new(),
         }
     }
+
+    /// With what came behind the headers.
+    pub(super) fn received(mut self, body: &[u8], trailers: Option<&HeaderMap>) -> Self {
+        self.body = (!body.is_empty()).then(|| Body {
+            size: u64::try_from(body.len()).unwrap_or(u64::MAX),
+            start: STANDARD.encode(body.get(..BODY_KEPT).unwrap_or(body)),
+        });
+        self.trailers = trailers.map(lines).unwrap_or_default();
+        self
+    }
+}
+
+fn lines(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
+    let mut lines: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (name, value) in headers {
+        lines
+            .entry(canonical(name.as_str()))
+            .or_default()
+            .push(text(value.as_bytes()));
+    }
+    lines
+}
+
+/// The bytes again, names in lower case.
+fn pairs(lines: &BTreeMap<String, Vec<String>>) -> Headers {
+    lines
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(move |value| (name, value)))
+        .map(|(name, value)| (name.to_ascii_lowercase().into_bytes(), bytes(value)))
+        .collect()
 }
 
 impl Report {
@@ -102,12 +137,10 @@ impl Report {
 
 impl From<Report> for Seen {
     fn from(report: Report) -> Self {
-        let headers: Headers = report
-            .headers
-            .iter()
-            .flat_map(|(name, values)| values.iter().map(move |value| (name, value)))
-            .map(|(name, value)| (name.to_ascii_lowercase().into_bytes(), bytes(value)))
-            .collect();
+        let headers = pairs(&report.headers);
+        let (body, body_size) = report.body.map_or_else(Default::default, |body| {
+            (STANDARD.decode(body.start).unwrap_or_default(), body.size)
+        });
         Self {
             namespace: report.namespace,
             service: report.service,
@@ -115,6 +148,9 @@ impl From<Report> for Seen {
             authority: report.host,
             path: report.path,
             headers,
+            body,
+            body_size,
+            trailers: pairs(&report.trailers),
         }
     }
 }
@@ -170,6 +206,7 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::exchange::grpc_frame;
     use crate::model::UpstreamProtocol;
 
     fn cluster() -> Cluster {
@@ -218,6 +255,23 @@ mod tests {
             );
             assert_eq!(seen.headers, [(b"x-raw".to_vec(), value.to_vec())]);
         }
+    }
+
+    #[test]
+    fn of_a_long_body_the_start_is_told_and_its_size() {
+        let head = head(Request::post("/"));
+        let body = vec![b'x'; BODY_KEPT + 1];
+        let trailers = HeaderMap::from_iter([(
+            HeaderName::from_static("x-sum"),
+            HeaderValue::from_static("1"),
+        )]);
+        let report = Report::new(&cluster(), &head).received(&body, Some(&trailers));
+        let seen = seen(&report.json(), false).unwrap();
+        assert_eq!(
+            (seen.body.len(), seen.body_size),
+            (BODY_KEPT, 16 * 1024 + 1)
+        );
+        assert_eq!(seen.trailers, [(b"x-sum".to_vec(), b"1".to_vec())]);
     }
 
     #[test]

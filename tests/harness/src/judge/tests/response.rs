@@ -82,21 +82,42 @@ fn absent_headers_must_be_absent() {
 }
 
 #[test]
-fn headers_count_on_success_only_in_a_conformance_case() {
-    let conformance = Expected {
-        status: Status::Http(vec![200, 403]),
-        absent_headers: vec!["x".to_owned()],
+fn all_that_is_stated_counts_whatever_the_status() {
+    let expected = Expected {
+        status: Status::Http(vec![401]),
+        headers: map(&[("x-why", "expired")]),
+        absent_headers: vec!["x-user".to_owned()],
+        body: Some("Jwt is expired".to_owned()),
+        redirect: Some(Redirect {
+            scheme: None,
+            host: None,
+            ports: None,
+            path: Some("/login".to_owned()),
+        }),
+        request: Some(ExpectedRequest::default()),
         ..expected()
     };
-    let step = Expected {
-        headers_on_success_only: false,
-        ..conformance.clone()
+    let fits = Answer {
+        body: b"Jwt is expired".to_vec(),
+        seen: Some(seen_by("v1")),
+        ..answer(401, &[("x-why", "expired"), ("location", "/login")])
     };
-    let forbidden = answer(403, &[("x", "1")]);
-    assert_eq!(judged(&conformance, &forbidden), Vec::<String>::new());
+    assert_eq!(judged(&expected, &fits), [""; 0]);
+    let none = answer(401, &[("x-user", "mike")]);
     assert_eq!(
-        judged(&step, &forbidden),
-        ["response.headers.x: (absent) / 1"]
+        judged(&expected, &none),
+        [
+            "response.headers.x-why: expired / (absent)",
+            "response.headers.x-user: (absent) / mike",
+            "response.body: Jwt is expired / ",
+            "expectedRequest: (a backend reached) / (the gateway)",
+            "redirectRequest: (a Location) / (absent)",
+        ]
+    );
+    assert_eq!(
+        judged(&expected, &answer(403, &[])),
+        ["status: 401 / 403"],
+        "of another answer nothing is"
     );
 }
 

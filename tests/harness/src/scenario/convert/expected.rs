@@ -5,13 +5,13 @@ use super::super::model::{
     AnsweredBy, Expected, ExpectedRequest, Redirect, Request, SetCookie, Status,
 };
 use super::{Wrong, wrong};
+use crate::exchange::BODY_KEPT;
 
 /// Everything but who answers and what the backend sees.
-pub(super) fn response(stated: format::Response, on_success_only: bool) -> Result<Expected, Wrong> {
+pub(super) fn response(stated: format::Response) -> Result<Expected, Wrong> {
     let status = status(&stated)?;
     Ok(Expected {
         status,
-        headers_on_success_only: on_success_only,
         headers: stated.headers,
         valid_header_values: stated.valid_header_values,
         ignore_whitespace: stated.ignore_whitespace,
@@ -146,28 +146,42 @@ pub(super) fn redirect(stated: format::RedirectRequest) -> Redirect {
 
 /// Where a test states the request that the backend must see, a missing method means GET; gRPC is
 /// always POST.
-pub(super) fn request(stated: format::ExpectedRequest, status: &Status) -> ExpectedRequest {
+pub(super) fn request(
+    stated: format::ExpectedRequest,
+    status: &Status,
+) -> Result<ExpectedRequest, Wrong> {
     let method = match status {
         Status::Http(_) => Some(stated.method.unwrap_or_else(|| "GET".to_owned())),
         Status::Grpc { .. } => stated.method,
     };
-    ExpectedRequest {
+    let body = stated.body.map(String::into_bytes);
+    if body.as_ref().is_some_and(|body| body.len() > BODY_KEPT) {
+        let problem = "is longer than 16 KiB: state bodySize";
+        return wrong("expectedRequest.body", problem);
+    }
+    Ok(ExpectedRequest {
         host: stated.host,
         method,
         path: stated.path,
         headers: stated.headers,
         absent_headers: stated.absent_headers,
-    }
+        body,
+        body_size: stated.body_size,
+        trailers: stated.trailers,
+    })
 }
 
-/// What was sent, unchanged.
+/// What was sent, unchanged. Trailers do not arrive wherever HTTP/1.1 is spoken.
 pub(super) fn as_sent(request: &Request) -> ExpectedRequest {
+    let sent = Some(request.body.clone()).filter(|body| !body.is_empty());
     ExpectedRequest {
         host: (!request.host.is_empty()).then(|| request.host.clone()),
         method: Some(request.method.clone()),
         path: Some(request.path.clone()),
         headers: request.headers.clone(),
-        absent_headers: Vec::new(),
+        body: sent.clone().filter(|body| body.len() <= BODY_KEPT),
+        body_size: sent.map(|body| u64::try_from(body.len()).unwrap_or(u64::MAX)),
+        ..ExpectedRequest::default()
     }
 }
 

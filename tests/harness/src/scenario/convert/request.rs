@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::format::{self, Alpn, BackendSimulation, FailBy, Protocol, Scheme};
 use super::super::model::Request;
-use super::{Wrong, duration, wrong};
+use super::{Wrong, body, duration, wrong};
 use crate::exchange::{self, BackendResponse, ClientTls, FailWith, Failing, Simulation};
 
 /// What a backend fails with that is not told how.
@@ -34,6 +34,7 @@ pub(super) fn request(
     }
     let tls = is_tls(&stated);
     let scheme = if tls { "https" } else { "http" };
+    let (body, trailers) = body::sent(stated.body.clone())?;
     let method = if stated.protocol == Protocol::Grpc {
         "POST"
     } else {
@@ -47,6 +48,8 @@ pub(super) fn request(
             server_name: server_name(&stated),
         }),
         host: stated.host,
+        body,
+        trailers,
         method: stated.method.unwrap_or_else(|| method.to_owned()),
         path: stated.path,
         headers: stated.headers,

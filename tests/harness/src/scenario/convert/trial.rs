@@ -62,6 +62,9 @@ pub(super) fn websocket(
     if stated.messages.is_empty() {
         return wrong("websocket.messages", "must not be empty");
     }
+    if stated.request.body.is_some() {
+        return wrong("websocket.request.body", "a WebSocket has messages instead");
+    }
     let messages: Vec<_> = stated.messages.into_iter().map(Message::from).collect();
     let opened = Stated {
         request: Some(stated.request),
@@ -114,7 +117,7 @@ pub(super) fn single(mut stated: Stated, defaults: &Defaults<'_>) -> Result<Tria
         simulation: request::simulation(stated.backend_simulation.take())?,
         ..request::request(sent, stated.backend_status.clone())?
     };
-    let mut expected = expected::response(response, !defaults.steps)?;
+    let mut expected = expected::response(response)?;
     expected.first_header_value_only |= stated.first_header_value_only;
     if let Some(redirect) = stated.redirect_request.take() {
         if expected.redirect.is_some() {
@@ -125,7 +128,7 @@ pub(super) fn single(mut stated: Stated, defaults: &Defaults<'_>) -> Result<Tria
     expected.answered_by = expected::answered_by(&stated)?;
     let mirrored_to = mirror::backends(std::mem::take(&mut stated.mirrored_to), &stated)?;
     expected.request = match stated.expected_request {
-        Some(stated) => Some(expected::request(stated, &expected.status)),
+        Some(stated) => Some(expected::request(stated, &expected.status)?),
         None if defaults.steps && awaits_echo(&expected) => Some(expected::as_sent(&request)),
         None => None,
     };

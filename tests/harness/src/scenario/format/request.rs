@@ -25,6 +25,8 @@ pub(in super::super) struct Request {
     /// Headers by name.
     #[serde(default)]
     pub(in super::super) headers: BTreeMap<String, String>,
+    /// The body: a text, or an object. Of a gRPC call it is the message.
+    pub(in super::super) body: Option<Body>,
     /// The protocol. The default is `http`.
     #[serde(default)]
     pub(in super::super) protocol: Protocol,
@@ -37,6 +39,34 @@ pub(in super::super) struct Request {
     pub(in super::super) sni: Option<String>,
     /// The protocol to negotiate over TLS.
     pub(in super::super) alpn: Option<Alpn>,
+}
+
+/// A body.
+#[derive(Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "expected a text, or an object with text, base64 or size, and trailers"
+)]
+pub(in super::super) enum Body {
+    /// A text.
+    Text(String),
+    /// A text, bytes, or a number of bytes, and trailers.
+    Parts(BodyParts),
+}
+
+/// A body in one of three forms, and the trailers behind it.
+#[derive(Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in super::super) struct BodyParts {
+    /// A text.
+    pub(in super::super) text: Option<String>,
+    /// Bytes, in base64.
+    pub(in super::super) base64: Option<String>,
+    /// The number of bytes to generate.
+    pub(in super::super) size: Option<u32>,
+    /// Trailers by name. Over HTTP/1.1 the body is sent in chunks, and Envoy drops the trailers.
+    #[serde(default)]
+    pub(in super::super) trailers: BTreeMap<String, String>,
 }
 
 /// `request.scheme`.

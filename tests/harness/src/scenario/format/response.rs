@@ -131,6 +131,13 @@ pub(in super::super) struct ExpectedRequest {
     /// Headers that must be absent.
     #[serde(default)]
     pub(in super::super) absent_headers: Vec<String>,
+    /// The body, at most 16 KiB of text. Of a gRPC call it is the message.
+    pub(in super::super) body: Option<String>,
+    /// The size of the body in bytes.
+    pub(in super::super) body_size: Option<u64>,
+    /// Trailers and their values.
+    #[serde(default)]
+    pub(in super::super) trailers: BTreeMap<String, String>,
 }
 
 /// The response of a backend in place of its echo.
