@@ -70,6 +70,17 @@ pub trait Host {
         None
     }
 
+    /// The value of a filter's counter or gauge, once it is `awaited` or no longer going to be: filters
+    /// report some of them at their ticks only. Absent if no filter has defined it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be found out.
+    fn metric(&mut self, name: &str, awaited: u64) -> Result<Option<u64>, HostError> {
+        let _ = (name, awaited);
+        Ok(None)
+    }
+
     /// Lets virtual time pass. A host without has nothing to do: what depends on it is skipped there.
     fn advance(&mut self, by: Duration) {
         let _ = by;

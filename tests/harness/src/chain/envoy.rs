@@ -208,6 +208,14 @@ impl EmbeddedEnvoy {
         values.unwrap_or_default()
     }
 
+    /// Fires the ticks of all filters, due or not, so that they report what they have counted.
+    pub fn fire_timers(&mut self) {
+        for worker in &mut self.workers {
+            worker.vms.iter_mut().for_each(Vm::make_ticks_due);
+            worker.tick();
+        }
+    }
+
     /// Lets virtual time pass and fires every tick that falls due, in order.
     pub fn advance(&mut self, by: Duration) {
         let clock = self.process.clock();

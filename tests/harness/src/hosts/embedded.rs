@@ -65,6 +65,11 @@ impl Host for Embedded {
         vms.find_map(|vm| vm.failure().map(ToString::to_string))
     }
 
+    fn metric(&mut self, name: &str, _awaited: u64) -> Result<Option<u64>, HostError> {
+        self.envoy.fire_timers();
+        Ok(self.envoy.process().metric(name))
+    }
+
     fn advance(&mut self, by: Duration) {
         self.envoy.advance(by);
     }

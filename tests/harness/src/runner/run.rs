@@ -73,6 +73,22 @@ impl Answered {
     }
 }
 
+/// Whether the filters have counted what the case states.
+fn compare_metrics(
+    case: &Case,
+    mut last: Answered,
+    host: &mut dyn Host,
+) -> Result<Judged, HostError> {
+    for (name, &expected) in &case.metrics {
+        let got = host.metric(name, expected)?;
+        if got != Some(expected) {
+            let got = got.map_or_else(|| "(absent)".to_owned(), |got| got.to_string());
+            last = last.but(format!("metrics.{name}"), expected.to_string(), got);
+        }
+    }
+    Ok(last.judged(None))
+}
+
 impl<'a> Run<'a> {
     pub(super) fn new(scenario: &'a Scenario, host: HostKind) -> Self {
         Self {
@@ -106,6 +122,10 @@ impl<'a> Run<'a> {
                 let reason = "sends nothing that a host answers".to_owned();
                 return Ok(Verdict::Skipped { reason });
             }
+        };
+        let judged = match judged {
+            Ok(last) => compare_metrics(case, last, host)?,
+            failed => failed,
         };
         Ok(match judged {
             Ok(last) => {

@@ -57,6 +57,7 @@ pub(super) fn case(
         line,
         gateway,
         advance,
+        metrics: entry.metrics.clone(),
         what: what(entry, defaults)?,
         features,
         skip,

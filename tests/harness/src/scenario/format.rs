@@ -126,6 +126,10 @@ pub(super) struct Entry {
     /// `response.cookies.NAME`.
     #[serde(default)]
     pub(super) capture: BTreeMap<String, String>,
+    /// Counters and gauges of the filters, each with its value after the case. Counts begin with the
+    /// scenario.
+    #[serde(default)]
+    pub(super) metrics: BTreeMap<String, u64>,
     /// A label. All requests of the scenario with the same label must reach the same backend.
     pub(super) same_pod: Option<String>,
 

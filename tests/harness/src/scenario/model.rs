@@ -91,6 +91,8 @@ pub struct Case {
     pub advance: Option<Duration>,
     /// What is done and what must come of it.
     pub what: What,
+    /// The filters' counters and gauges after it.
+    pub metrics: BTreeMap<String, u64>,
     /// What it asks of a host, beyond answering requests.
     pub features: BTreeSet<Feature>,
     /// Hosts that the case itself excludes, with its reasons.

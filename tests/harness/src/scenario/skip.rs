@@ -41,6 +41,8 @@ pub enum Feature {
     EnvoyGatewayPolicy,
     /// A client address taken from `X-Forwarded-For`.
     ClientAddressDetection,
+    /// What a filter has counted.
+    Metrics,
     /// Time that passes when the scenario says so.
     VirtualTime,
 }
@@ -84,6 +86,10 @@ impl Feature {
             Self::EnvoyGatewayPolicy => "a native policy of Envoy Gateway is not replayed",
             Self::ClientAddressDetection => match host {
                 HostKind::Core => "client addresses from X-Forwarded-For are Envoy's own",
+                HostKind::Wasmtime | HostKind::Envoy => return None,
+            },
+            Self::Metrics => match host {
+                HostKind::Core => "metrics are counted in the modules",
                 HostKind::Wasmtime | HostKind::Envoy => return None,
             },
             Self::VirtualTime => match host {

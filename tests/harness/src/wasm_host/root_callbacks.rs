@@ -139,6 +139,15 @@ impl Vm {
         Ok(std::mem::take(&mut self.store.data_mut().deferred))
     }
 
+    /// Makes every tick due now.
+    pub fn make_ticks_due(&mut self) {
+        let data = self.store.data_mut();
+        let now = data.process.clock().now();
+        for context in data.contexts.iter_mut() {
+            context.tick = context.tick.map(|(period, _)| (period, now));
+        }
+    }
+
     /// Calls `proxy_on_queue_ready` for every item that was put in this VM's queues.
     ///
     /// # Errors

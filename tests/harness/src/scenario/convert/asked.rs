@@ -13,6 +13,7 @@ pub(super) fn features(entry: &Entry) -> BTreeSet<Feature> {
         (entry.mirror_distribution.is_some(), Feature::Mirror),
         (!entry.mirrored_to.is_empty(), Feature::Mirror),
         (entry.backend_simulation.is_some(), Feature::TimeoutRetry),
+        (!entry.metrics.is_empty(), Feature::Metrics),
         (entry.internal_redirect.is_some(), Feature::InternalRedirect),
         (entry.extension_effects.is_some(), Feature::ExtensionEffects),
     ];

@@ -47,7 +47,7 @@ pub(super) fn waits_only(entry: &Entry) -> bool {
 }
 
 /// Fields for what is sent several times, or followed up.
-const OF_REQUESTS: [&str; 4] = ["repeat", "eventually", "capture", "samePod"];
+const OF_REQUESTS: [&str; 5] = ["repeat", "eventually", "capture", "samePod", "metrics"];
 
 /// Fields that say what backends do.
 const OF_BACKENDS: [&str; 4] = [
@@ -58,7 +58,7 @@ const OF_BACKENDS: [&str; 4] = [
 ];
 
 /// The fields of a plain case, and whether they are stated.
-fn fields(entry: &Entry) -> [(&'static str, bool); 18] {
+fn fields(entry: &Entry) -> [(&'static str, bool); 19] {
     [
         ("request", entry.request.is_some()),
         ("response", entry.response.is_some()),
@@ -66,6 +66,7 @@ fn fields(entry: &Entry) -> [(&'static str, bool); 18] {
         ("eventually", entry.eventually.is_some()),
         ("capture", !entry.capture.is_empty()),
         ("samePod", entry.same_pod.is_some()),
+        ("metrics", !entry.metrics.is_empty()),
         ("redirectRequest", entry.redirect_request.is_some()),
         ("expectedRequest", entry.expected_request.is_some()),
         ("backend", entry.backend.is_some()),
