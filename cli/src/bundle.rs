@@ -16,7 +16,7 @@ use similar::TextDiff;
 pub(crate) use self::sarif::print_errors as print_sarif;
 use crate::ErrorForm;
 use crate::manifests::ManifestArgs;
-use crate::output::{self, Remarks};
+use crate::output::{self, ErrorDocument, ErrorEntry, Remarks};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -111,19 +111,20 @@ impl BundleCommand {
     pub(super) fn run(&self, remarks: Remarks) -> Result<bool> {
         let options = self.options()?;
         let (manifests, migrated) = self.manifests.read(self.gateway.as_ref())?;
+        migrated.entries.iter().for_each(output::error_line);
         let bundle = bundle(&manifests);
-        self.check_names(&manifests, &bundle)?;
+        self.check_names(&manifests, &bundle, remarks)?;
         let written = kustomize(&manifests, &bundle, &options);
         let of_bundle = bundle.report.entries.iter();
         let of_bundle = of_bundle.filter(|entry| entry.severity > Severity::Note);
-        let entries = migrated.entries.iter().chain(of_bundle);
-        let entries: Vec<&Entry> = entries.chain(&written.report.entries).collect();
-        for entry in &entries {
+        let entries = of_bundle.chain(&written.report.entries);
+        for entry in entries.clone() {
             match entry.severity {
                 Severity::Error => output::error_line(entry),
                 _ => remarks.line(entry),
             }
         }
+        let entries: Vec<&Entry> = migrated.entries.iter().chain(entries).collect();
         if self.output == Some(Format::Sarif) {
             sarif::print(&entries)?;
         }
@@ -131,9 +132,16 @@ impl BundleCommand {
         let complete = !not_carried_over.any(|entry| entry.severity == Severity::Error);
         if !complete && !self.force {
             output::error_line("nothing is written; --force writes the rest");
+            if self.output == Some(Format::Json) {
+                let errors = entries.iter().filter(|one| one.severity == Severity::Error);
+                let errors = errors.map(|one| ErrorEntry::from(*one)).collect();
+                output::print_json(&ErrorDocument { errors })?;
+            }
             return Ok(false);
         }
-        remark_on_placeholder(&written, remarks);
+        if self.diff.is_none() && self.output != Some(Format::Sarif) {
+            remark_on_placeholder(&written, remarks);
+        }
         self.write(&written, remarks)
     }
 
@@ -164,7 +172,7 @@ impl BundleCommand {
     }
 
     /// Rejects names on the command line that the manifests do not have.
-    fn check_names(&self, manifests: &Manifests, bundle: &Bundle) -> Result<()> {
+    fn check_names(&self, manifests: &Manifests, bundle: &Bundle, remarks: Remarks) -> Result<()> {
         for route in &self.route {
             let is_there =
                 |rule: &ServedRule| format!("{}/{}", rule.namespace, rule.name) == *route;
@@ -185,6 +193,12 @@ impl BundleCommand {
                 && one.namespace() == wanted.namespace
                 && one.name() == wanted.name
         });
+        if service.is_none() {
+            let (namespace, name) = (&wanted.namespace, &wanted.name);
+            remarks.line(format_args!(
+                "the manifests have no Service {namespace}/{name}; the cluster must have it"
+            ));
+        }
         let ports = service.and_then(|service| service.value().pointer("/spec/ports")?.as_array());
         let is_wanted = |port: &Value| port["port"] == wanted.port;
         match ports {

@@ -34,7 +34,7 @@ use serde::Serialize;
 use crate::ErrorForm;
 use crate::manifests::ManifestArgs;
 use crate::modules::ModuleSources;
-use crate::output::{self, Format, Remarks};
+use crate::output::{self, Format};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -110,14 +110,12 @@ impl ExplainCommand {
     }
 
     /// Always true: whatever the answer, it is explained.
-    pub(super) fn run(&self, remarks: Remarks) -> Result<bool> {
+    pub(super) fn run(&self) -> Result<bool> {
         let method = self.method.as_deref();
         let request = Request::parse(&self.request, method, &self.headers, self.client);
         let request = request.into_diagnostic()?;
         let (manifests, migrated) = self.manifests.read(self.gateway.as_ref())?;
-        for entry in &migrated.entries {
-            remarks.line(entry);
-        }
+        migrated.entries.iter().for_each(output::error_line);
         let bundle = bundle(&manifests);
         let gateways = self.gateways(&bundle, &request)?;
         let runtime = Runtime::new(EnvoyVersion::default(), Deadline::default());

@@ -82,7 +82,13 @@ pub fn run() -> ExitCode {
     let Cli { quiet, command } = Cli::parse();
     // The terminal wraps lines by itself, and a message in a pipe or file stays one that can be found.
     let hooked = miette::set_hook(Box::new(|_| {
-        Box::new(MietteHandlerOpts::new().wrap_lines(false).build())
+        Box::new(
+            MietteHandlerOpts::new()
+                .wrap_lines(false)
+                // Every message says its cause itself.
+                .without_cause_chain()
+                .build(),
+        )
     }));
     debug_assert!(hooked.is_ok(), "set before any report is made");
     let form = command.error_form();
@@ -100,12 +106,12 @@ pub fn run() -> ExitCode {
 impl Command {
     fn run(self, remarks: Remarks) -> Result<ExitCode> {
         let passed = match self {
-            Self::Serve(serve) => serve.run(),
-            Self::Explain(explain) => explain.run(remarks),
+            Self::Serve(serve) => serve.run(remarks),
+            Self::Explain(explain) => explain.run(),
             Self::Replay(replay) => replay.run(remarks),
             Self::Bundle(bundle) => bundle.run(remarks),
-            Self::Migrate(migrate) => migrate.run(remarks),
-            Self::Modules(modules) => modules.run(),
+            Self::Migrate(migrate) => migrate.run(),
+            Self::Modules(modules) => modules.run(remarks),
             Self::RunTest(test) => return test.run(),
             Self::Schema(schema) => schema.run(),
             Self::Completion(completion) => completion.run(),
@@ -124,11 +130,10 @@ impl Command {
             Self::Replay(replay) => replay.error_form(),
             Self::Bundle(bundle) => bundle.error_form(),
             Self::Migrate(migrate) => migrate.error_form(),
-            Self::Modules(_)
-            | Self::RunTest(_)
-            | Self::Schema(_)
-            | Self::Completion(_)
-            | Self::Version(_) => ErrorForm::None,
+            Self::Modules(modules) => modules.error_form(),
+            Self::RunTest(_) | Self::Schema(_) | Self::Completion(_) | Self::Version(_) => {
+                ErrorForm::None
+            }
         }
     }
 }

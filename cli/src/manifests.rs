@@ -48,7 +48,14 @@ pub enum ManifestError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Invalid(#[from] LoadErrors),
-    /// Ingress objects need one Gateway, and there is none or there are several.
+    /// There is nothing to work on.
+    #[error("the manifests have no objects")]
+    Empty,
+    /// Ingress objects need a Gateway.
+    #[error("the manifests have Ingress objects and no Gateway that serves them")]
+    #[diagnostic(help("add the Gateway to the manifests"))]
+    MissingGateway,
+    /// Ingress objects need one Gateway, and there are several.
     #[error(
         "the manifests have Ingress objects and {} Gateways, so it is not clear which Gateway serves them",
         .0
@@ -136,7 +143,11 @@ impl ManifestSources {
         let stdin = self.stdin.as_ref();
         let stdin = stdin.map(|text| (STDIN_NAME, text.as_ref().to_owned()));
         let texts: Vec<_> = stdin.into_iter().chain(more).collect();
-        Ok(load_with(&files, &texts)?)
+        let manifests = load_with(&files, &texts)?;
+        if manifests.documents().next().is_none() {
+            return Err(ManifestError::Empty);
+        }
+        Ok(manifests)
     }
 
     /// Reads the manifests. Ingress objects are taken as `gwf migrate` writes them for `gateway`, by
@@ -160,6 +171,7 @@ impl ManifestSources {
         let gateway = match (gateway, there.as_slice()) {
             (Some(wanted), _) => wanted,
             (None, [only]) => only,
+            (None, []) => return Err(ManifestError::MissingGateway),
             (None, several) => return Err(ManifestError::AmbiguousGateway(several.len())),
         };
         let migration = migrate(&manifests, gateway);

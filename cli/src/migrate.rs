@@ -2,12 +2,12 @@
 
 use clap::{Args, ValueEnum};
 use gateway_bundle::{Document, GatewayName, Manifests, migrate};
-use miette::Result;
+use miette::{Result, miette};
 use serde_json::json;
 
 use crate::ErrorForm;
 use crate::manifests::{ManifestArgs, has_kind};
-use crate::output::{self, Remarks};
+use crate::output::{self, ErrorDocument};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,16 +51,22 @@ impl MigrateCommand {
     }
 
     /// Whether there was anything to write for.
-    pub(super) fn run(&self, remarks: Remarks) -> Result<bool> {
+    pub(super) fn run(&self) -> Result<bool> {
         let manifests = self.manifests.sources()?.load()?;
         if !has_kind(&manifests, "Ingress") {
-            output::error_line("the manifests have no Ingress, so nothing is written");
+            let message = "the manifests have no Ingress, so nothing is written";
+            output::error_line(message);
+            if self.output == Format::Json {
+                output::print_json(&ErrorDocument::from(&miette!("{message}")))?;
+            }
             return Ok(false);
         }
         let migration = migrate(&manifests, &self.gateway);
-        for entry in &migration.remarks.entries {
-            remarks.line(entry);
-        }
+        migration
+            .remarks
+            .entries
+            .iter()
+            .for_each(output::error_line);
         match self.output {
             Format::Yaml => output::print(|out| write!(out, "{migration}"))?,
             Format::Json => {

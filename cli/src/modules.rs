@@ -13,7 +13,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::output::{self, Format};
+use crate::ErrorForm;
+use crate::output::{self, Format, Remarks};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,8 +70,23 @@ impl ModuleEntry {
     }
 }
 
+/// What `gwf modules -o json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ModulesDocument {
+    /// The filters' modules that gwf carries.
+    modules: Vec<ModuleEntry>,
+}
+
 impl ModulesCommand {
-    pub(super) fn run(&self) -> Result<bool> {
+    pub(super) fn error_form(&self) -> ErrorForm {
+        match self.output {
+            Format::Text => ErrorForm::None,
+            Format::Json => ErrorForm::Json,
+        }
+    }
+
+    pub(super) fn run(&self, remarks: Remarks) -> Result<bool> {
         if let Some(folder) = &self.output_dir {
             for module in FILTERS {
                 let file = folder.join(module.name).with_extension("wasm");
@@ -79,14 +95,17 @@ impl ModulesCommand {
                     .map_err(|error| miette!("{}: cannot be written: {error}", file.display()))?;
             }
         }
-        let entries = module_entries();
+        let modules = module_entries();
         if self.output == Format::Json {
-            output::print_json(&entries)?;
+            output::print_json(&ModulesDocument { modules })?;
+            return Ok(true);
+        }
+        if remarks.quiet && self.output_dir.is_some() {
             return Ok(true);
         }
         output::print(|out| {
-            let mut entries = entries.iter();
-            entries.try_for_each(|entry| writeln!(out, "{}", entry.line()))
+            let mut modules = modules.iter();
+            modules.try_for_each(|entry| writeln!(out, "{}", entry.line()))
         })?;
         Ok(true)
     }

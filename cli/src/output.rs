@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
+use gateway_bundle::Entry;
 use miette::{Diagnostic, IntoDiagnostic, Report, Result, SourceCode};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,7 +14,7 @@ use serde::Serialize;
 pub(crate) enum Format {
     /// For people.
     Text,
-    /// One JSON document (`gwf schema COMMAND`).
+    /// One JSON document; `gwf schema` describes it.
     Json,
 }
 
@@ -80,7 +81,7 @@ pub struct ErrorEntry {
     pub file: Option<String>,
     /// The line in the file, from 1.
     pub line: Option<usize>,
-    /// The column in the line, from 1.
+    /// The column in the line, from 1, in characters.
     pub column: Option<usize>,
     /// What to do about it.
     pub help: Option<String>,
@@ -88,10 +89,29 @@ pub struct ErrorEntry {
 
 impl From<&Report> for ErrorDocument {
     fn from(report: &Report) -> Self {
-        let mut errors = Vec::new();
-        collect(report.as_ref(), &mut errors);
-        Self { errors }
+        Self {
+            errors: entries(report.as_ref()),
+        }
     }
+}
+
+impl From<&Entry> for ErrorEntry {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            message: entry.to_string(),
+            file: Some(entry.file.clone()),
+            line: Some(entry.line),
+            column: Some(entry.column),
+            help: None,
+        }
+    }
+}
+
+/// The errors that a diagnostic is made of.
+pub(crate) fn entries(diagnostic: &dyn Diagnostic) -> Vec<ErrorEntry> {
+    let mut errors = Vec::new();
+    collect(diagnostic, &mut errors);
+    errors
 }
 
 /// Those that a diagnostic is made of, or itself.
@@ -106,9 +126,17 @@ fn collect(diagnostic: &dyn Diagnostic, errors: &mut Vec<ErrorEntry>) {
         .and_then(|mut labels| labels.next())
         .zip(diagnostic.source_code());
     let place = label.and_then(|(label, source): (_, &dyn SourceCode)| {
-        let span = source.read_span(label.inner(), 0, 0).ok()?;
-        let file = span.name().map(str::to_owned);
-        Some((file, span.line() + 1, span.column() + 1))
+        let offset = label.offset();
+        let before = source.read_span(&(0, offset).into(), 0, 0).ok()?;
+        let file = before.name().map(str::to_owned);
+        let text = String::from_utf8_lossy(before.data().get(..offset)?);
+        let line = text.matches('\n').count() + 1;
+        let column = text
+            .rsplit('\n')
+            .next()
+            .map_or(0, |line| line.chars().count())
+            + 1;
+        Some((file, line, column))
     });
     let (file, line, column) = match place {
         Some((file, line, column)) => (file, Some(line), Some(column)),

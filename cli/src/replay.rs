@@ -10,8 +10,9 @@ use std::thread;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use gateway_bundle::LoadErrors;
+use gateway_harness::envoy::{self, EnvoyError};
 use gateway_harness::host::HostKind;
-use gateway_harness::hosts::{HostOptions, Hosts};
+use gateway_harness::hosts::{HostOptions, Hosts, OpenError};
 use gateway_harness::report::{Conditions, Tally, agreement, json, junit, text};
 use gateway_harness::runner::{Outcome, Runner};
 use gateway_harness::scenario::{self, Scenario};
@@ -96,7 +97,7 @@ pub(super) fn service(text: &str) -> Result<(String, SocketAddr), String> {
     Ok((name.to_owned(), address))
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people.
     Text,
@@ -137,7 +138,7 @@ impl ReplayCommand {
             hosts.read(scenario).map_err(unusable)?;
         }
         for &host in &self.host {
-            hosts.prepare(host).into_diagnostic()?;
+            hosts.prepare(host).map_err(unprepared)?;
         }
         let bar = progress(cases * self.host.len(), remarks);
         let mut outcomes = Vec::new();
@@ -146,8 +147,11 @@ impl ReplayCommand {
         }
         bar.finish_and_clear();
         let conditions = self.conditions(&hosts, &scenarios, &outcomes)?;
-        self.print(&outcomes, &conditions)?;
-        Ok(Tally::of(&outcomes).failed == 0)
+        let passed = Tally::of(&outcomes).failed == 0;
+        if !(remarks.quiet && passed && self.output == Format::Text) {
+            self.print(&outcomes, &conditions)?;
+        }
+        Ok(passed)
     }
 
     /// Often the reason why a case failed.
@@ -194,6 +198,16 @@ impl ReplayCommand {
             Format::Junit => junit::write(outcomes, out),
             Format::Agreement => agreement::write(outcomes, out),
         })
+    }
+}
+
+/// A missing Envoy is no mistake: the message says how to get one.
+fn unprepared(error: OpenError) -> Report {
+    match error {
+        OpenError::Envoy(missing @ EnvoyError::NotFound) => {
+            miette!(help = envoy::how_to_get_one(), "{missing}")
+        }
+        error => miette!("{error}"),
     }
 }
 

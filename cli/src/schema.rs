@@ -12,7 +12,8 @@ Examples:
   gwf schema error
 
 With `-o json` a command prints one document, `gwf serve` one for each event. Fields may be added later;
-they are not renamed or removed. `gwf replay --schema` prints the schema of cases.yaml.";
+they are not renamed or removed. bundle and migrate print Kubernetes objects as a List. Wrong usage is an
+error on standard error only. `gwf replay --schema` prints the schema of cases.yaml.";
 
 /// Print the JSON Schema of what a command prints with -o json.
 #[derive(Debug, Args)]
@@ -50,7 +51,7 @@ impl Document {
     fn schema(self) -> Schema {
         match self {
             Self::Explain => schema_for!(explain::ExplainDocument),
-            Self::Modules => schema_for!(Vec<modules::ModuleEntry>),
+            Self::Modules => schema_for!(modules::ModulesDocument),
             Self::Replay => schema_for!(gateway_harness::report::json::Document<'static>),
             Self::Serve => schema_for!(serve::Event),
             Self::Version => schema_for!(version::VersionDocument),

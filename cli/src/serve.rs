@@ -40,7 +40,7 @@ use self::options::ServeOptions;
 use crate::ErrorForm;
 use crate::manifests::ManifestArgs;
 use crate::modules::ModuleSources;
-use crate::output::{self, ErrorDocument};
+use crate::output::{self, ErrorDocument, Remarks};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,7 +56,9 @@ gets a backend that echoes the request. Global limits need a rate limit service;
 --cluster. An edit of a manifest or module takes effect while gwf serves; a configuration that is rejected
 changes nothing.
 
-Exit status: 0 ended by Ctrl-C or SIGTERM; 1 Envoy ended by itself; 2 wrong usage, or manifests, a module,
+gwf looks for Envoy in GWF_ENVOY, then in GWF_DATA_DIR, where --install-envoy puts it, then on the PATH.
+
+Exit status: 0 ended by Ctrl-C, SIGTERM or a closed standard output; 1 Envoy ended by itself; 2 wrong usage, or manifests, a module,
 a port or an Envoy that cannot be used.";
 
 /// Run manifests as a gateway on this machine: a real Envoy with the filters, on local ports.
@@ -101,7 +103,7 @@ pub(super) struct ServeCommand {
     install_envoy: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people.
     Text,
@@ -124,11 +126,11 @@ impl ServeCommand {
     }
 
     /// Whether it was ended, and did not end by itself.
-    pub(super) fn run(self) -> Result<bool> {
-        let binary = self.envoy()?;
+    pub(super) fn run(self, remarks: Remarks) -> Result<bool> {
+        let binary = self.envoy(remarks)?;
         let format = self.output;
         let options = self.options()?;
-        match server::run(&binary, options, move |event| print(format, event)) {
+        match server::run(&binary, options, move |event| print(format, remarks, event)) {
             Ok(()) => Ok(true),
             Err(error @ ServeError::Died { .. }) => {
                 output::error_line(format_args!("{:?}", Report::new(error)));
@@ -155,7 +157,7 @@ impl ServeCommand {
     }
 
     /// An Envoy, installed if that is wanted.
-    fn envoy(&self) -> Result<Binary> {
+    fn envoy(&self, remarks: Remarks) -> Result<Binary> {
         let missing = match envoy::find() {
             Ok(binary) => return Ok(binary),
             Err(error) => error,
@@ -163,7 +165,7 @@ impl ServeCommand {
         // An Envoy that was named is never replaced by one that could be installed.
         let none = matches!(missing, EnvoyError::NotFound);
         if none && (self.install_envoy || agrees()) {
-            output::error_line(format_args!("installing Envoy {} …", envoy::VERSION));
+            remarks.line(format_args!("installing Envoy {} …", envoy::VERSION));
             return envoy::install().into_diagnostic();
         }
         Err(miette!(help = envoy::how_to_get_one(), "{missing}"))
@@ -197,8 +199,12 @@ pub(crate) fn print_failed(document: ErrorDocument) -> Result<()> {
     output::print(|out| writeln!(out, "{line}"))
 }
 
-/// What cannot be printed is no reason to stop serving.
-fn print(format: Format, event: &Event) {
+/// Prints an event, and says whether anybody may still read. A disk that is full is no reason to stop.
+fn print(format: Format, remarks: Remarks, event: &Event) -> bool {
+    let is_remark = matches!(event, Event::Ready(_) | Event::Reloaded { .. });
+    if remarks.quiet && is_remark && format == Format::Text {
+        return true;
+    }
     let mut out = anstream::stdout().lock();
     let printed = match format {
         Format::Text => text::write(event, &mut out),
@@ -207,5 +213,6 @@ fn print(format: Format, event: &Event) {
             Err(error) => writeln!(out, "{error}"),
         },
     };
-    let _printed = printed.and_then(|()| out.flush());
+    let printed = printed.and_then(|()| out.flush());
+    !printed.is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -327,7 +327,7 @@ fn the_modules_are_listed_and_written() {
     assert_documented("modules", &listed);
     let written = gwf(folder.path(), &["modules", "--output-dir", "out/modules"]);
     assert_eq!(written.status.code(), Some(0));
-    let modules = listed.as_array().unwrap();
+    let modules = listed["modules"].as_array().unwrap();
     let names: Vec<_> = modules
         .iter()
         .map(|one| one["name"].as_str().unwrap())

@@ -3,9 +3,28 @@
 
 use gateway_bundle::{Entry, Severity};
 use miette::Result;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::output::{self, ErrorDocument, ErrorEntry};
+
+/// What a path in a URI reference escapes (RFC 3986, `pchar` and `/`).
+const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// Prints the entries of a report.
 ///
@@ -29,6 +48,7 @@ fn log(results: Vec<Value>) -> Value {
         "version": "2.1.0",
         "runs": [{
             "tool": {"driver": {"name": "gwf", "version": env!("CARGO_PKG_VERSION")}},
+            "columnKind": "unicodeCodePoints",
             "results": results,
         }],
     })
@@ -61,7 +81,7 @@ fn of_error(error: &ErrorEntry) -> Value {
 
 fn location(file: &str, line: usize, column: usize) -> Value {
     json!({"physicalLocation": {
-        "artifactLocation": {"uri": file},
+        "artifactLocation": {"uri": utf8_percent_encode(file, NOT_IN_A_PATH).to_string()},
         "region": {"startLine": line, "startColumn": column},
     }})
 }

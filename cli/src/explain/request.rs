@@ -95,7 +95,11 @@ fn target(url: &str) -> Result<(bool, String, u16, Vec<u8>), InvalidRequest> {
     let tls = match uri.scheme() {
         Some(scheme) if *scheme == Scheme::HTTP => false,
         Some(scheme) if *scheme == Scheme::HTTPS => true,
-        _ => return Err(refused("the URL starts with http:// or https://".into())),
+        _ => {
+            return Err(refused(
+                "the URL must start with http:// or https://".into(),
+            ));
+        }
     };
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let host = authority
@@ -180,7 +184,7 @@ mod tests {
         for (line, headers, problem) in [
             ("", vec![], "a URL, or a method and a URL"),
             ("GET a b", vec![], "a URL, or a method and a URL"),
-            ("GET /path", vec![], "starts with http:// or https://"),
+            ("GET /path", vec![], "must start with http:// or https://"),
             ("GET http://a b/", vec![], "a URL, or a method and a URL"),
             ("G(T http://a/", vec![], "not a method"),
             ("GET http://a/", vec!["x"], "'name: value'"),

@@ -135,18 +135,6 @@ impl Rejection {
             });
         Self::Envoy(log)
     }
-
-    /// One line for each mistake, without the lines of the manifests around it.
-    #[must_use]
-    pub fn reason(&self) -> String {
-        match self {
-            Self::Manifests(ManifestError::Invalid(errors)) => {
-                let lines: Vec<_> = errors.problems.iter().map(ToString::to_string).collect();
-                lines.join("\n")
-            }
-            other => other.to_string(),
-        }
-    }
 }
 
 fn named(wanted: Option<&GatewayName>) -> String {

@@ -26,7 +26,7 @@ pub enum Event {
     /// An edit is rejected; the configuration before it stays in force.
     Rejected {
         /// Why.
-        reason: String,
+        errors: Vec<ErrorEntry>,
     },
     /// A request was answered.
     Request(RequestLine),

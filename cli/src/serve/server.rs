@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use super::changes;
@@ -14,6 +15,7 @@ use super::options::ServeOptions;
 use super::running::Running;
 use super::watch::Watcher;
 use super::{access_log, plan, sources, trial};
+use crate::output;
 use gateway_harness::envoy::process;
 use gateway_harness::envoy::{self, Binary, WasmLog};
 
@@ -22,8 +24,8 @@ const TIDY: Duration = Duration::from_millis(250);
 
 type Tell = Arc<dyn Fn(&Event) + Send + Sync>;
 
-/// Serves until the process is told to end (`SIGINT`, `SIGTERM`). `tell` learns what happens, and must
-/// not take long. Everything that was started ends with this function.
+/// Serves until the process is told to end (`SIGINT`, `SIGTERM`). `tell` learns what happens, must not
+/// take long, and says whether anybody still wants to know; serving ends when nobody does. Everything that was started ends with this function.
 ///
 /// # Errors
 ///
@@ -31,8 +33,15 @@ type Tell = Arc<dyn Fn(&Event) + Send + Sync>;
 pub fn run(
     binary: &Binary,
     options: ServeOptions,
-    tell: impl Fn(&Event) + Send + Sync + 'static,
+    tell: impl Fn(&Event) -> bool + Send + Sync + 'static,
 ) -> Result<(), ServeError> {
+    let unread = Arc::new(Notify::new());
+    let noticed = Arc::clone(&unread);
+    let tell: Tell = Arc::new(move |event| {
+        if !tell(event) {
+            noticed.notify_one();
+        }
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -45,7 +54,8 @@ pub fn run(
         tokio::select! {
             _ = interrupt.recv() => Ok(()),
             _ = terminate.recv() => Ok(()),
-            error = serve(binary, Arc::new(options), Arc::new(tell)) => Err(error),
+            () = unread.notified() => Ok(()),
+            error = serve(binary, Arc::new(options), tell) => Err(error),
         }
     });
     // Reading manifests may be under way, and is not waited for.
@@ -148,7 +158,7 @@ impl Server {
                 facts: self.current.facts.clone(),
             },
             Err(ServeError::Rejected(refusal)) => Event::Rejected {
-                reason: refusal.reason(),
+                errors: output::entries(&refusal),
             },
             Err(error) => return Err(error),
         };

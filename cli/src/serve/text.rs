@@ -37,8 +37,9 @@ pub fn write(event: &Event, out: &mut dyn Write) -> io::Result<()> {
                 .iter()
                 .try_for_each(|entry| write_rejected(entry, out))
         }
-        Event::Rejected { reason } => {
-            writeln!(out, "{BAD}rejected{BAD:#} {}", reason.trim_end())?;
+        Event::Rejected { errors } => {
+            let messages: Vec<_> = errors.iter().map(|one| one.message.trim_end()).collect();
+            writeln!(out, "{BAD}rejected{BAD:#} {}", messages.join("\n"))?;
             writeln!(out, "         the configuration before it stays in force")
         }
         Event::Request(request) => write_request(request, out),

@@ -57,6 +57,10 @@ impl Host for Both {
         Ok(answer)
     }
 
+    fn metric(&mut self, name: &str, awaited: u64) -> Result<Option<u64>, HostError> {
+        self.wasmtime.metric(name, awaited)
+    }
+
     fn advance(&mut self, by: Duration) {
         self.wasmtime.advance(by);
         self.explainer.advance(by);

@@ -180,7 +180,7 @@ fn a_bad_manifest_is_refused_and_the_old_one_stays() {
     ] {
         folder.write("shop.yaml", &bad);
         let refused = served.next("rejected");
-        let reason = refused["reason"].as_str().unwrap();
+        let reason = refused["errors"][0]["message"].as_str().unwrap();
         assert!(reasons.iter().all(|part| reason.contains(part)), "{reason}");
         assert_eq!(answers(at), "cart");
     }
@@ -201,7 +201,7 @@ fn a_module_that_is_none_is_refused_and_another_one_is_taken() {
     let at = address(&served.next("ready"));
     folder.replace_module(b"not a module");
     let refused = served.next("rejected");
-    let reason = refused["reason"].as_str().unwrap();
+    let reason = refused["errors"][0]["message"].as_str().unwrap();
     assert!(reason.contains("Failed to load Wasm code"), "{reason}");
     assert_eq!(answers(at), "cart");
 
@@ -237,7 +237,7 @@ fn an_edit_that_needs_a_port_of_another_program_is_refused() {
     });
     folder.write("shop.yaml", &both);
     let refused = served.next("rejected");
-    let reason = refused["reason"].as_str().unwrap();
+    let reason = refused["errors"][0]["message"].as_str().unwrap();
     assert!(reason.contains(&format!("127.0.0.1:{port}")), "{reason}");
     assert!(reason.contains("--port 81=0"), "{reason}");
     assert_eq!(answers(at), "cart");

@@ -90,9 +90,16 @@ impl fmt::Display for Problem {
 
 /// Everything that is wrong with the manifests; nothing of them is used.
 #[derive(Debug, Clone, Error, Diagnostic)]
-#[error("the manifests cannot be used, for {} reason(s)", .problems.len())]
+#[error("the manifests have {}", mistakes(.problems.len()))]
 pub struct LoadErrors {
     /// In the order of the files.
     #[related]
     pub problems: Vec<Problem>,
+}
+
+fn mistakes(number: usize) -> String {
+    match number {
+        1 => "a mistake".to_owned(),
+        number => format!("{number} mistakes"),
+    }
 }

@@ -11,6 +11,7 @@ pub mod echo;
 mod load;
 mod module_folder;
 pub mod process;
+mod stats;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -364,32 +365,10 @@ impl EnvoyHost {
         load::cpu_time(self.process.pid())
     }
 
-    /// The present value of a counter or gauge, by its name in `/stats`; a filter's own have
-    /// `wasmcustom.` in front.
-    ///
-    /// # Errors
-    ///
-    /// [`EnvoyError::NoAnswer`] of the admin interface.
-    pub fn stat(&self, name: &str) -> Result<Option<u64>, EnvoyError> {
-        let answer = self.runtime.block_on(client::get(self.admin, "/stats"))?;
-        let body = String::from_utf8_lossy(&answer.body);
-        let mut stats = body.lines().filter_map(|line| line.split_once(": "));
-        let found = stats.find(|(stat, _)| *stat == name);
-        Ok(found.and_then(|(_, value)| value.parse().ok()))
-    }
-
     /// What Envoy has logged: `<level> <component> <text>`.
     #[must_use]
     pub fn log(&self) -> Vec<String> {
         self.process.log_since(0)
-    }
-
-    /// The line in which Envoy has logged the trap of a VM, if one trapped:
-    /// `Function: proxy_on_request_headers failed: Uncaught RuntimeError: unreachable`.
-    #[must_use]
-    pub fn vm_failure(&self) -> Option<String> {
-        let is_trap = |line: &String| line.contains("Function: ") && line.contains(" failed: ");
-        self.log().into_iter().find(is_trap)
     }
 
     /// Envoy's process id.

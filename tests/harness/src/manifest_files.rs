@@ -1,5 +1,6 @@
 //! The files of manifests: as they are named, and those in folders.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub enum ReadError {
 }
 
 /// The manifest files of `paths`: files as they are, and of folders everything beneath that
-/// [is a manifest](is_manifest), by name.
+/// [is a manifest](is_manifest), by name. A file that is named twice is there once.
 ///
 /// # Errors
 /// A folder that cannot be read, or is empty.
@@ -44,6 +45,8 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ReadError> {
             return Err(ReadError::NoManifests(path.clone()));
         }
     }
+    let mut seen = BTreeSet::new();
+    files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
     Ok(files)
 }
 
@@ -107,7 +110,8 @@ mod tests {
             make(name);
         }
         let path = |name: &str| folder.path().join(name);
-        let found = files(&[path(""), path("a/notes.txt")]).unwrap();
+        let twice = [path(""), path("a/notes.txt"), path("a/../b.yaml")];
+        let found = files(&twice).unwrap();
         assert_eq!(
             found,
             [

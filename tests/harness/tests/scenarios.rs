@@ -116,6 +116,14 @@ impl Host for Forging {
         self.host.received(id)
     }
 
+    fn metric(&mut self, name: &str, awaited: u64) -> Result<Option<u64>, HostError> {
+        self.host.metric(name, awaited)
+    }
+
+    fn vm_failure(&mut self) -> Option<String> {
+        self.host.vm_failure()
+    }
+
     fn advance(&mut self, by: Duration) {
         self.host.advance(by);
     }

@@ -28,8 +28,9 @@ pub struct Binary {
 /// [`EnvoyError::NotFound`] says how to get one; [`EnvoyError::NotEnvoy`] that what was found is
 /// not an Envoy that runs here.
 pub fn find() -> Result<Binary, EnvoyError> {
+    let chosen = env::var_os("GWF_ENVOY").filter(|path| !path.is_empty());
     let installed = venv().map(|venv| venv.join("bin"));
-    let path = locate(env::var_os("GWF_ENVOY"), installed, env::var_os("PATH"));
+    let path = locate(chosen, installed, env::var_os("PATH"));
     let path = path.ok_or(EnvoyError::NotFound)?;
     let version = version_of(&path)?;
     Ok(Binary { path, version })

@@ -1,19 +1,12 @@
 //! The real Envoy.
 
 use std::num::NonZero;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use super::Core;
 use crate::envoy::{Binary, EnvoyError, EnvoyHost, EnvoyOptions};
 use crate::exchange::{Answer, Exchange, Seen};
 use crate::host::{Host, HostError};
 use crate::model::Proxy;
-
-/// Within this every filter has reported what it counts: the slowest tick is a second.
-const TICKS: Duration = Duration::from_secs(5);
-/// The pause between two looks at a metric.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// The module in Envoy, with V8 and real sockets.
 pub(super) struct Real {
@@ -55,15 +48,8 @@ impl Host for Real {
     }
 
     fn metric(&mut self, name: &str, awaited: u64) -> Result<Option<u64>, HostError> {
-        let since = Instant::now();
-        loop {
-            let value = self.envoy.stat(&format!("wasmcustom.{name}"));
-            let value = value.map_err(|error| HostError::new(&error))?;
-            if value == Some(awaited) || since.elapsed() > TICKS {
-                return Ok(value);
-            }
-            thread::sleep(LOOK);
-        }
+        let metric = self.envoy.metric(name, awaited);
+        metric.map_err(|error| HostError::new(&error))
     }
 
     fn received(&mut self, id: &str) -> Result<Vec<Seen>, HostError> {

@@ -33,7 +33,9 @@ pub fn write(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
         }
         report.add_test_suite(suite);
     }
-    report.serialize(out).map_err(io::Error::other)
+    let mut xml = Vec::new();
+    report.serialize(&mut xml).map_err(io::Error::other)?;
+    out.write_all(&xml)
 }
 
 fn status(verdict: &Verdict) -> io::Result<TestCaseStatus> {

@@ -11,7 +11,7 @@ use crate::manifest_files::ReadError;
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum LoadError {
     /// A file or folder could not be read.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read {}: {source}", path.display())]
     Read {
         /// Which.
         path: PathBuf,

@@ -113,6 +113,11 @@ impl Host for Gateway {
         })
     }
 
+    fn metric(&mut self, name: &str, awaited: u64) -> Result<Option<u64>, HostError> {
+        let metric = self.0.metric(name, awaited);
+        metric.map_err(|error| HostError::new(&error))
+    }
+
     fn received(&mut self, id: &str) -> Result<Vec<Seen>, HostError> {
         let received = self.0.received(id);
         received.map_err(|error| HostError::new(&error))
