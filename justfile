@@ -141,13 +141,12 @@ test *arguments:
 arrows:
     python3 tests/arrows.py
 
-# Formatting, Clippy, arrows, licences and advisories, and the language of all texts
+# Formatting, Clippy, arrows, and the language of all texts
 [group('check')]
 lint: arrows && prose
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- --deny warnings
     cargo clippy --target wasm32-wasip1 --package gateway-filter-sdk --package canary --package rate-limit --package route-match --package do-nothing --package require-header --package stock-sdk -- --deny warnings
-    cargo deny --log-level error check licenses bans sources
 
 # Install gwf, and try it in an empty folder where this checkout cannot be seen
 [group('test')]
@@ -218,7 +217,12 @@ canary-plots:
 # Install what `just ci` needs beyond cargo into .tools and node_modules
 [group('setup')]
 tools: wasm-opt vale envoy ratelimit-tools egctl
+
+# Licences, sources and banned versions of dependencies
+[group('check')]
+deny:
     test -x {{ tools }}/bin/cargo-deny || cargo install --quiet --debug --root {{ tools }} cargo-deny
+    cargo deny --log-level error check licenses bans sources
 
 # Install the runner of tests in V8 into .tools
 [group('setup')]
@@ -232,7 +236,7 @@ ci: tools ratelimit-up
     set -euo pipefail
     # A part that is missing is a failure here, not a skip.
     export GWF_REQUIRE_ENVOY=1 GWF_REQUIRE_RATELIMIT=1 GWF_REQUIRE_EGCTL=1
-    for recipe in lint doc test test-wasm build agree installed; do
+    for recipe in lint doc test test-wasm build installed; do
         since=$SECONDS
         {{ just_executable() }} $recipe
         times+=("$(printf '%5d s  %s' $((SECONDS - since)) $recipe)")
@@ -241,4 +245,4 @@ ci: tools ratelimit-up
 
 # What is slow and rarely breaks; before an issue is called done
 [group('check')]
-nightly: test-v8 (hostile "1000000") (fuzz "60") (installed "--release")
+nightly: deny agree test-v8 (hostile "1000000") (fuzz "60") (installed "--release")
