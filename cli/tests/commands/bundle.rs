@@ -1,13 +1,6 @@
-//! `gwf bundle` as a user meets it.
+//! `gwf bundle`.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test fails by panicking; clippy exempts only the test functions themselves"
-)]
-
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
+use super::*;
 
 const MANIFESTS: &str = "\
 apiVersion: gateway.networking.k8s.io/v1
@@ -32,17 +25,7 @@ spec:
 ";
 
 fn bundle(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_gwf"))
-        .arg("bundle")
-        .args(args)
-        .current_dir(folder)
-        .env("NO_COLOR", "1")
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    gwf(folder, &[&["bundle"], args].concat())
 }
 
 #[test]
