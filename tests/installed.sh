@@ -11,8 +11,8 @@ profile=--debug
 [ "${1:-}" = --release ] && profile=
 
 # shellcheck disable=SC2086
-cargo install --quiet --locked $profile --path cli --root "$scratch/root"
-gwf=$scratch/root/bin/gwf
+cargo install --quiet --locked $profile --path cli --root "$scratch/installed"
+gwf=$scratch/installed/bin/gwf
 cp -r envoy-config/examples/shop "$scratch/shop"
 cp -r tests/scenarios/path-routing "$scratch/scenario"
 
@@ -29,7 +29,7 @@ set -euo pipefail
 mount -t tmpfs none "$1"
 cd "$2"
 export GWF_DATA_DIR=$2/data
-gwf=$2/root/bin/gwf
+gwf=$2/installed/bin/gwf
 "$gwf" version
 "$gwf" modules --quiet --output-dir modules
 test -s modules/route-match.wasm

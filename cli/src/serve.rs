@@ -58,7 +58,7 @@ changes nothing.
 
 gwf looks for Envoy in GWF_ENVOY, then in GWF_DATA_DIR, where --install-envoy puts it, then on the PATH.
 
-Exit status: 0 ended by Ctrl-C, SIGTERM or a closed standard output; 1 Envoy ended by itself; 2 wrong usage, or manifests, a module,
+Exit status: 0 ended by Ctrl-C or SIGTERM, or by an event that nobody reads any more; 1 Envoy ended by itself; 2 wrong usage, or manifests, a module,
 a port or an Envoy that cannot be used.";
 
 /// Run manifests as a gateway on this machine: a real Envoy with the filters, on local ports.

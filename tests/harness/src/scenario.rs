@@ -88,13 +88,7 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
     let cases_file = YamlFile::read(dir.join(CASES))?;
     let file: format::File = cases_file.document()?;
     let manifests = manifests(&dir, file.manifest_folder.as_deref())?;
-    let mut documents: Vec<Value> = Vec::new();
-    for path in &manifests {
-        let file = YamlFile::read(path.clone())?;
-        let read = file.documents::<Value>();
-        documents.extend(read.map_err(|error| in_manifests(&file, error))?);
-    }
-
+    let documents = documents(&manifests)?;
     let mut features = backends::features(&documents);
     features.extend(group_feature(file.group.as_deref()));
     let jwt = jwt_requirements(&documents, &file.files, &dir, &mut features);
@@ -125,23 +119,11 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
     let Ok(workers) = NonZero::try_from(file.workers.unwrap_or(1)) else {
         return Err(cases_file.wrong_at_top("workers: must be at least 1"));
     };
-    let certificates = file.certificates.into_iter().enumerate();
-    let certificates = certificates.map(|(number, stated)| match stated.self_signed {
-        true => Ok(SecretCertificate {
-            namespace: stated.namespace,
-            secret: stated.secret,
-            dns_names: stated.dns_names,
-        }),
-        false => {
-            let problem = format!("certificates[{number}].selfSigned: there is no other kind");
-            Err(cases_file.wrong_at_top(&problem))
-        }
-    });
     Ok(Scenario {
         name: file.name,
         description: file.description,
         notes: file.notes,
-        certificates: certificates.collect::<Result<_, _>>()?,
+        certificates: certificates(file.certificates, &cases_file)?,
         manifests,
         file: cases_file.path().to_owned(),
         dir,
@@ -153,6 +135,36 @@ fn read(dir: PathBuf) -> Result<Scenario, LoadError> {
         jwt,
         workers,
     })
+}
+
+/// The objects of the manifests.
+fn documents(manifests: &[PathBuf]) -> Result<Vec<Value>, LoadError> {
+    let mut documents = Vec::new();
+    for path in manifests {
+        let file = YamlFile::read(path.clone())?;
+        let read = file.documents::<Value>();
+        documents.extend(read.map_err(|error| in_manifests(&file, error))?);
+    }
+    Ok(documents)
+}
+
+fn certificates(
+    stated: Vec<format::Certificate>,
+    file: &YamlFile,
+) -> Result<Vec<SecretCertificate>, LoadError> {
+    let numbered = stated.into_iter().enumerate();
+    let certificates = numbered.map(|(number, stated)| match stated.self_signed {
+        true => Ok(SecretCertificate {
+            namespace: stated.namespace,
+            secret: stated.secret,
+            dns_names: stated.dns_names,
+        }),
+        false => {
+            let problem = format!("certificates[{number}].selfSigned: there is no other kind");
+            Err(file.wrong_at_top(&problem))
+        }
+    });
+    certificates.collect()
 }
 
 /// `manifests.yaml`, or the manifests of another folder.
