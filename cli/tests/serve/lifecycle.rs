@@ -1,6 +1,7 @@
 //! How serving begins and ends.
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
 
 use crate::fixture::{Folder, Served, eventually, shop, signal};
 use crate::required_envoy;
@@ -75,6 +76,29 @@ fn what_cannot_be_served_is_refused_before_anything_listens() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("shop.yaml:19:"), "{told}");
+}
+
+#[test]
+fn it_ends_with_an_event_that_nobody_reads() {
+    if required_envoy::find().is_none() {
+        return;
+    }
+    let folder = Folder::with(&shop("cart"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gwf"))
+        .arg("serve")
+        .arg(folder.manifests())
+        .args(["-o", "json", "--port", "80=0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut ready).unwrap();
+    assert!(ready.contains("\"event\":\"ready\""), "{ready}");
+    drop(out);
+    folder.write("shop.yaml", &shop("pay"));
+    let status = eventually("it ends", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
 }
 
 #[test]
