@@ -2,6 +2,7 @@
 
 mod sarif;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -173,15 +174,16 @@ impl BundleCommand {
 
     /// Rejects names on the command line that the manifests do not have.
     fn check_names(&self, manifests: &Manifests, bundle: &Bundle, remarks: Remarks) -> Result<()> {
-        for route in &self.route {
-            let is_there =
-                |rule: &ServedRule| format!("{}/{}", rule.namespace, rule.name) == *route;
-            let mut rules = bundle.gateways.iter().flat_map(|gateway| &gateway.rules);
-            if !rules.any(is_there) {
-                return Err(miette!(
-                    "--route {route}: no Gateway serves a route of this name"
-                ));
-            }
+        let rules = bundle.gateways.iter().flat_map(|gateway| &gateway.rules);
+        let served = rules.map(|rule: &ServedRule| format!("{}/{}", rule.namespace, rule.name));
+        let served: BTreeSet<String> = served.collect();
+        let unknown = self.route.iter().filter(|route| !served.contains(*route));
+        let unknown: Vec<&str> = unknown.map(String::as_str).collect();
+        if !unknown.is_empty() {
+            return Err(miette!(
+                "--route {}: no Gateway serves a route of this name",
+                unknown.join(", ")
+            ));
         }
         // A Service that the manifests do not have is the cluster's; one that they have is known.
         let Some(wanted) = &self.rate_limit_service else {

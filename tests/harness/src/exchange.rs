@@ -125,8 +125,16 @@ pub struct ClientTls {
 pub struct BackendResponse {
     /// HTTP status; absent is 200.
     pub status: Option<u16>,
+    /// Headers, each in the place of one of that name.
+    pub headers: Vec<(String, String)>,
     /// The body; absent is the echo.
     pub body: Option<Vec<u8>>,
+}
+
+/// Whether a response has a body at all (RFC 9110, 6.4.1: "Responses to the HEAD request method never include
+/// content", nor do 1xx, 204 and 304).
+pub(crate) fn may_have_body(method: &str, status: u16) -> bool {
+    method != "HEAD" && !matches!(status, 100..=199 | 204 | 304)
 }
 
 /// The content type of a body that takes the echo's place.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::exchange::{Exchange, Protocol, STATED_CONTENT_TYPE, Seen};
+use crate::exchange::{Exchange, Protocol, STATED_CONTENT_TYPE, Seen, may_have_body};
 use crate::model::Cluster;
 use crate::wasm_host::{HeaderMap, MapKind, ResponseInfo};
 
@@ -64,6 +64,7 @@ pub(crate) fn answer(seen: &Seen, cluster: &Cluster, exchange: &Exchange) -> Res
         None if grpc => EMPTY_GRPC_MESSAGE.to_vec(),
         None => describe(seen, http2).to_string().into_bytes(),
     };
+    let has_body = may_have_body(&seen.method, code);
     let mut headers = HeaderMap::new(MapKind::Response);
     headers.add(b":status", code.to_string().as_bytes());
     if grpc {
@@ -74,7 +75,12 @@ pub(crate) fn answer(seen: &Seen, cluster: &Cluster, exchange: &Exchange) -> Res
             None => "application/json",
         };
         headers.add(b"content-type", kind.as_bytes());
-        headers.add(b"content-length", body.len().to_string().as_bytes());
+        if has_body || seen.method == "HEAD" {
+            headers.add(b"content-length", body.len().to_string().as_bytes());
+        }
+    }
+    for (name, value) in &exchange.backend_response.headers {
+        headers.set(name.to_ascii_lowercase().as_bytes(), value.as_bytes());
     }
     for (name, value) in &exchange.backend_response_headers {
         headers.add(name.as_bytes(), value.as_bytes());
@@ -86,11 +92,11 @@ pub(crate) fn answer(seen: &Seen, cluster: &Cluster, exchange: &Exchange) -> Res
             [(&b"grpc-status"[..], status.as_bytes())],
         )
     };
-    let chunks = match (seen.method.as_str(), http2) {
-        ("HEAD", _) => Vec::new(),
-        (_, true) => vec![body],
+    let chunks = match (has_body, http2) {
+        (false, _) => Vec::new(),
+        (true, true) => vec![body],
         // Over HTTP/1.1 the end of a body comes by itself.
-        (_, false) => vec![body, Vec::new()],
+        (true, false) => vec![body, Vec::new()],
     };
     Response {
         headers,

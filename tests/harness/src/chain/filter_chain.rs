@@ -4,7 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::exchange::{Answer, Direction, Exchange, Headers, Passage, Protocol, Seen};
+use crate::exchange::{
+    Answer, Direction, Exchange, Headers, Passage, Protocol, Seen, may_have_body,
+};
 use crate::model::RouteAction;
 use crate::wasm_host::{Callout, HeaderMap, LocalReply, MapKind, Stream};
 
@@ -245,10 +247,9 @@ impl<'a> Run<'a> {
         let status = headers.get(b":status").unwrap_or_default();
         let status = String::from_utf8_lossy(status).parse().unwrap_or_default();
         let empty = body.as_ref().is_none_or(Vec::is_empty);
-        let bodiless = matches!(status, 100..=199 | 204 | 304) || self.exchange.method == "HEAD";
         if self.exchange.protocol == Protocol::Http
             && empty
-            && !bodiless
+            && may_have_body(&self.exchange.method, status)
             && headers.get(b"content-length").is_none()
         {
             // The HTTP/1.1 codec frames a response without body by this.

@@ -28,9 +28,8 @@ pub struct Binary {
 /// [`EnvoyError::NotFound`] says how to get one; [`EnvoyError::NotEnvoy`] that what was found is
 /// not an Envoy that runs here.
 pub fn find() -> Result<Binary, EnvoyError> {
-    let chosen = env::var_os("GWF_ENVOY").filter(|path| !path.is_empty());
     let installed = venv().map(|venv| venv.join("bin"));
-    let path = locate(chosen, installed, env::var_os("PATH"));
+    let path = locate(stated("GWF_ENVOY"), installed, env::var_os("PATH"));
     let path = path.ok_or(EnvoyError::NotFound)?;
     let version = version_of(&path)?;
     Ok(Binary { path, version })
@@ -77,9 +76,14 @@ pub fn install() -> Result<Binary, EnvoyError> {
     find()
 }
 
+/// An environment variable; one that is empty is as good as none.
+fn stated(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
 /// Where Envoy is installed; absent without a home.
 fn venv() -> Option<PathBuf> {
-    let chosen = env::var_os("GWF_DATA_DIR").map(PathBuf::from);
+    let chosen = stated("GWF_DATA_DIR").map(PathBuf::from);
     let data = chosen.or_else(|| Some(choose_base_strategy().ok()?.data_dir().join("gwf")));
     data.map(|data| data.join(format!("envoy-{VERSION}")))
 }

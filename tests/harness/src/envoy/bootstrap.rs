@@ -25,7 +25,8 @@ pub use self::listener::listener_name;
 use super::ModuleFolder;
 use crate::model::Proxy;
 
-/// The bootstrap of `proxy`, whose modules are in `modules`. `backends` gives the address of each cluster by its name; a cluster
+/// The bootstrap of `proxy`, whose modules are in `modules`. `backends` gives the address of each cluster by
+/// its name; a cluster
 /// without one has no endpoint, and Envoy answers 503 for it.
 ///
 /// All ports are 0: Envoy binds with `SO_REUSEPORT`, so that a second process on a port chosen

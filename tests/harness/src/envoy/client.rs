@@ -48,10 +48,8 @@ async fn converse(stream: impl Stream, exchange: &Exchange) -> Result<Answer, En
         http2::send(stream, exchange).await?
     };
     let grpc = exchange.protocol == Protocol::Grpc;
-    answer.seen = match exchange.backend_response.body {
-        None => echo::seen(&answer.body, grpc),
-        Some(_) => echo::seen_in_headers(&answer.headers),
-    };
+    let in_headers = echo::seen_in_headers(&answer.headers);
+    answer.seen = in_headers.or_else(|| echo::seen(&answer.body, grpc));
     let is_report = |name: &[u8]| name == echo::REPORT.as_bytes();
     answer.headers.retain(|(name, _)| !is_report(name));
     Ok(answer)

@@ -35,7 +35,7 @@ use self::simulation::Attempts;
 pub(super) use self::simulation::{SIMULATION, header as simulation_header};
 pub(super) use self::stated::{RESPONSE, header as response_header};
 pub(super) use self::websocket::received;
-use crate::exchange::{FailWith, STATED_CONTENT_TYPE, grpc_frame};
+use crate::exchange::{BackendResponse, FailWith, STATED_CONTENT_TYPE, grpc_frame};
 use crate::model::{Cluster, UpstreamProtocol};
 
 /// Request header that asks for response headers: `name:value,name:value`.
@@ -97,8 +97,8 @@ impl Backend {
         let asked = stated::asked(&head);
         let status = status(&head.headers, service).or(asked.status);
         let mut response = echo(&report, &head, status);
-        if let Some(body) = asked.body {
-            replace_body(&mut response, body, &report);
+        if asked != BackendResponse::default() {
+            replace(&mut response, asked, &report);
         }
         Some(response)
     }
@@ -141,16 +141,21 @@ fn echo(report: &Report, head: &Parts, stated: Option<u16>) -> Response<Body> {
     response
 }
 
-/// Puts another body in the place of the echo, and the report into a header.
-fn replace_body(response: &mut Response<Body>, body: Vec<u8>, report: &Report) {
-    *response.body_mut() = Full::from(body).with_trailers(ready(None));
-    let headers = response.headers_mut();
-    let echoed = |kind: &HeaderValue| kind == "application/json";
-    if headers.get(CONTENT_TYPE).is_some_and(echoed) {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(STATED_CONTENT_TYPE));
+/// Puts what is asked for in the place of the echo, and the report into a header: there may be no body.
+fn replace(response: &mut Response<Body>, asked: BackendResponse, report: &Report) {
+    if let Some(body) = asked.body {
+        *response.body_mut() = Full::from(body).with_trailers(ready(None));
+        let kind = HeaderValue::from_static(STATED_CONTENT_TYPE);
+        response.headers_mut().insert(CONTENT_TYPE, kind);
     }
-    if let Some((name, value)) = report.header() {
-        headers.insert(name, value);
+    let stated = asked.headers.iter().filter_map(|(name, value)| {
+        Some((
+            HeaderName::try_from(name).ok()?,
+            HeaderValue::try_from(value).ok()?,
+        ))
+    });
+    for (name, value) in stated.chain(report.header()) {
+        response.headers_mut().insert(name, value);
     }
 }
 

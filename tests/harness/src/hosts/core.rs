@@ -59,7 +59,8 @@ impl Core {
     }
 
     fn echo(&self, exchange: &Exchange, head: &RequestHead, decision: &Decision) -> Answer {
-        let given = exchange.backend_response_headers.iter();
+        let stated = &exchange.backend_response.headers;
+        let given = exchange.backend_response_headers.iter().chain(stated);
         let headers = given.map(|(name, value)| (name.to_lowercase().into(), value.clone().into()));
         let seen = self.seen(exchange, head, decision);
         let stated = seen

@@ -1,4 +1,4 @@
-//! A backend that answers with a status and body of the request's choice.
+//! A backend that answers with a status, headers and body of the request's choice.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +14,7 @@ pub(in crate::envoy) const RESPONSE: &str = "x-echo-response";
 #[derive(Debug, Serialize, Deserialize)]
 struct Asked {
     status: Option<u16>,
+    headers: Vec<(String, String)>,
     body: Option<String>,
 }
 
@@ -24,6 +25,7 @@ pub(in crate::envoy) fn header(response: &BackendResponse) -> Option<String> {
     }
     let asked = Asked {
         status: response.status,
+        headers: response.headers.clone(),
         body: response.body.as_ref().map(|body| STANDARD.encode(body)),
     };
     serde_json::to_string(&asked).ok()
@@ -36,6 +38,7 @@ pub(super) fn asked(head: &Parts) -> BackendResponse {
         let asked: Asked = serde_json::from_slice(value.as_bytes()).ok()?;
         Some(BackendResponse {
             status: asked.status,
+            headers: asked.headers,
             body: match asked.body {
                 Some(body) => Some(STANDARD.decode(body).ok()?),
                 None => None,
@@ -53,12 +56,17 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_understood() {
-        for (status, body) in [
-            (Some(503), None),
-            (None, Some(b"\xff\0 any".to_vec())),
-            (Some(200), Some(Vec::new())),
+        let comma = vec![("vary".to_owned(), "a, b".to_owned())];
+        for (status, headers, body) in [
+            (Some(503), Vec::new(), None),
+            (None, comma, Some(b"\xff\0 any".to_vec())),
+            (Some(200), Vec::new(), Some(Vec::new())),
         ] {
-            let response = BackendResponse { status, body };
+            let response = BackendResponse {
+                status,
+                headers,
+                body,
+            };
             let request = Request::get("/").header(RESPONSE, header(&response).unwrap());
             let head = request.body(()).unwrap().into_parts().0;
             assert_eq!(asked(&head), response);

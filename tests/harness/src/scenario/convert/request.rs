@@ -79,6 +79,7 @@ pub(super) fn backend_response(
         ),
         status => Ok(BackendResponse {
             status,
+            headers: stated.headers.into_iter().collect(),
             body: stated.body.map(String::into_bytes),
         }),
     }

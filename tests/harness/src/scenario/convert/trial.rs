@@ -109,10 +109,8 @@ pub(super) fn single(mut stated: Stated, defaults: &Defaults<'_>) -> Result<Tria
         return wrong("response", "missing");
     };
     let answered = stated.backend_response.take().unwrap_or_default();
-    let mut headers = stated.backend_set_response_headers.clone();
-    headers.extend(answered.headers.clone());
     let request = Request {
-        backend_response_headers: headers,
+        backend_response_headers: stated.backend_set_response_headers.clone(),
         backend_response: request::backend_response(answered, &sent)?,
         simulation: request::simulation(stated.backend_simulation.take())?,
         ..request::request(sent, stated.backend_status.clone())?

@@ -146,7 +146,7 @@ pub(in super::super) struct ExpectedRequest {
 pub(in super::super) struct BackendResponse {
     /// The HTTP status. The default is 200.
     pub(in super::super) status: Option<u16>,
-    /// Headers to add. The content type of a `body` is `text/plain` unless one of them is another.
+    /// Headers, each in place of one of that name. The content type of a `body` is `text/plain` by default.
     #[serde(default)]
     pub(in super::super) headers: BTreeMap<String, String>,
     /// The body. Without one, the backend echoes the request.
