@@ -146,7 +146,7 @@ arrows:
 lint: arrows && prose
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- --deny warnings
-    cargo clippy --target wasm32-wasip1 --package gateway-filter-sdk --package canary --package rate-limit --package route-match --package do-nothing --package require-header --package stock-sdk -- --deny warnings
+    cargo clippy --target wasm32-wasip1 --package gateway-filter-sdk --package canary --package gateway --package rate-limit --package route-match --package do-nothing --package require-header --package stock-sdk -- --deny warnings
 
 # Install gwf, and try it in an empty folder where this checkout cannot be seen
 [group('test')]

@@ -53,15 +53,10 @@ pub(super) struct BundleCommand {
     /// is yaml.
     #[arg(short, long, value_enum, value_name = "FORMAT")]
     output: Option<Format>,
-    /// Where Envoy Gateway gets the modules: an OCI image, or the https URL of a file; {name} stands for
-    /// the filter's name. Without it, a filter that the manifests load keeps its own source.
+    /// Where Envoy Gateway gets the module: an OCI image, or the https URL of a file; {name} stands for the
+    /// filter's name, gateway. Without it, a filter that the manifests load keeps its own source.
     #[arg(long, value_name = "URL")]
     image: Option<String>,
-    /// Skip this filter when its module fails, instead of answering 503. Repeat it, or separate several by
-    /// commas.
-    #[arg(long, value_name = "FILTER", value_delimiter = ',',
-          value_parser = ["route-match", "rate-limit", "canary"])]
-    fail_open: Vec<String>,
     /// The rate limit service, in cleartext HTTP/2: writes a route that gives the filter a cluster to call.
     #[arg(long, value_name = "NAMESPACE/SERVICE:PORT", value_parser = service)]
     rate_limit_service: Option<ServiceName>,
@@ -154,18 +149,10 @@ impl BundleCommand {
                  choose one of them"
             ));
         }
-        let code = match &self.image {
-            None => None,
-            Some(url) if !url.contains("{name}") => {
-                return Err(miette!(
-                    "--image {url}: it must contain {{name}}, which stands for the filter's name"
-                ));
-            }
-            Some(url) => Some(CodeSource { url: url.clone() }),
-        };
+        let code = self.image.as_ref();
+        let code = code.map(|url| CodeSource { url: url.clone() });
         Ok(KustomizeOptions {
             code,
-            fail_open: self.fail_open.iter().cloned().collect(),
             rate_limit_service: self.rate_limit_service.clone(),
             routes: self.route.iter().cloned().collect(),
             ..KustomizeOptions::default()
@@ -254,7 +241,7 @@ fn remark_on_placeholder(written: &Kustomization, remarks: Remarks) {
     let placeholder = placeholder.split('{').next().unwrap_or_default();
     if written.yaml().contains(placeholder) {
         remarks.line(format_args!(
-            "the source of the modules is a placeholder ({placeholder}…); name yours with --image"
+            "the source of the module is a placeholder ({placeholder}…); name yours with --image"
         ));
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
-use gateway_filter_modules::{CANARY, FILTERS, Module, RATE_LIMIT, ROUTE_MATCH};
+use gateway_filter_modules::{FILTERS, GATEWAY};
 use gateway_harness::proxy::Modules;
 use gateway_harness::wasm_host::WasmCode;
 use miette::{Result, miette};
@@ -111,39 +111,30 @@ impl ModulesCommand {
     }
 }
 
-/// `--module`, for every command that runs the filters.
+/// `--module`, for every command that runs a bundle.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ModuleSources {
-    /// Run this file in place of the filter's own module; NAME is route-match, rate-limit or canary.
-    /// Repeated.
+    /// Run this file in place of the filter's own module; NAME is gateway.
     #[arg(long = "module", value_name = "NAME=FILE")]
-    files: Vec<ModuleFile>,
+    file: Option<ModuleFile>,
 }
 
-/// One `--module`.
+/// A `--module`.
 #[derive(Debug, Clone)]
-struct ModuleFile {
-    filter: &'static str,
-    path: PathBuf,
-}
+struct ModuleFile(PathBuf);
 
 impl FromStr for ModuleFile {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (name, path) = text.split_once('=').ok_or("expected NAME=FILE")?;
-        let names = || FILTERS.iter().map(|module| module.name);
-        let filter = names().find(|filter| *filter == name).ok_or_else(|| {
-            let names: Vec<_> = names().collect();
-            format!(
-                "no filter is named `{name}`; the filters are {}",
-                names.join(", ")
-            )
-        })?;
-        Ok(Self {
-            filter,
-            path: path.into(),
-        })
+        if name != GATEWAY.name {
+            return Err(format!(
+                "a bundle loads no filter named `{name}`; its filter is {}",
+                GATEWAY.name
+            ));
+        }
+        Ok(Self(path.into()))
     }
 }
 
@@ -156,31 +147,23 @@ pub(crate) struct UnreadableModule {
 }
 
 impl ModuleSources {
-    /// The modules' files, as far as they are not those that `gwf` carries.
+    /// The module's file, if it is not what `gwf` carries.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        self.files.iter().map(|file| file.path.clone()).collect()
+        self.file.iter().map(|file| file.0.clone()).collect()
     }
 
-    /// Reads the modules.
+    /// Reads the module.
     ///
     /// # Errors
-    /// A file cannot be read.
+    /// The file cannot be read.
     pub(crate) fn read(&self) -> Result<Modules, UnreadableModule> {
-        let read = |own: Module| {
-            // The last one counts, as with every option.
-            let mut given = self.files.iter().rev();
-            let Some(file) = given.find(|file| file.filter == own.name) else {
-                return Ok(WasmCode::from_static(own.name, own.bytes));
-            };
-            WasmCode::read(&file.path).map_err(|source| UnreadableModule {
-                path: file.path.clone(),
+        let gateway = match &self.file {
+            None => WasmCode::from_static(GATEWAY.name, GATEWAY.bytes),
+            Some(ModuleFile(path)) => WasmCode::read(path).map_err(|source| UnreadableModule {
+                path: path.clone(),
                 source,
-            })
+            })?,
         };
-        Ok(Modules {
-            route_match: read(ROUTE_MATCH)?,
-            rate_limit: read(RATE_LIMIT)?,
-            canary: read(CANARY)?,
-        })
+        Ok(Modules { gateway })
     }
 }

@@ -30,7 +30,7 @@ Examples:
   gwf replay tests/scenarios/redirect --host core,wasmtime
   gwf replay tests/scenarios --host core,wasmtime,envoy -o agreement
   gwf replay tests/scenarios --name cross-namespace -o json
-  gwf replay scenario --module route-match=my-filter.wasm --envoy-version 1.36
+  gwf replay scenario --module gateway=my-filter.wasm --envoy-version 1.36
   gwf replay --schema > cases.schema.json
 
 Exit status: 0 all cases passed or were skipped; 1 a case failed; 2 wrong usage, or a scenario, module or

@@ -48,7 +48,7 @@ Examples:
   gwf serve -f shop.yaml --backend checkout=127.0.0.1:3000
   gwf serve -f shop.yaml --backend shop/cart:8080=localhost:5000 --port 80=8888 --access-log
   gwf serve -f manifests/ --gateway infra/public -o json
-  gwf serve -f shop.yaml --module route-match=target/my-filter.wasm
+  gwf serve -f shop.yaml --module gateway=target/my-filter.wasm
   gwf serve -f shop.yaml --install-envoy
 
 A port below 1024 moves up by 10000: port 80 becomes http://127.0.0.1:10080. A Service without an address

@@ -10,9 +10,9 @@ mod path_modifier;
 mod redirect;
 mod rewrite;
 
-pub use cors::{Cors, CorsHeaders};
+pub use cors::Cors;
 pub use direct_response::DirectResponse;
-pub use header_modifier::{HeaderEdit, HeaderModifier};
+pub use header_modifier::HeaderModifier;
 pub use path_modifier::PathModifier;
 pub use redirect::Redirect;
 pub use rewrite::Rewrite;

@@ -4,6 +4,43 @@
 //! makes the router answer 503 (source/extensions/common/wasm/context.cc).
 
 use crate::route::InvalidConfig;
+use std::borrow::Cow;
+
+/// One change of a header map. Names are in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderEdit<'a> {
+    /// Replace all values of the name.
+    Set(Cow<'a, str>, Cow<'a, [u8]>),
+    /// Append to the values of the name.
+    Add(Cow<'a, str>, Cow<'a, [u8]>),
+    /// Remove all values of the name.
+    Remove(Cow<'a, str>),
+}
+
+impl<'a> HeaderEdit<'a> {
+    /// Replaces all values of a name.
+    pub fn set(name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, [u8]>>) -> Self {
+        HeaderEdit::Set(name.into(), value.into())
+    }
+
+    /// Appends to the values of a name.
+    pub fn add(name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, [u8]>>) -> Self {
+        HeaderEdit::Add(name.into(), value.into())
+    }
+
+    /// The name and value that are written, unless it removes.
+    pub fn written(&self) -> Option<(&str, &[u8])> {
+        match self {
+            HeaderEdit::Set(name, value) | HeaderEdit::Add(name, value) => Some((name, value)),
+            HeaderEdit::Remove(_) => None,
+        }
+    }
+
+    /// Removes all values of a name.
+    pub fn remove(name: impl Into<Cow<'a, str>>) -> Self {
+        HeaderEdit::Remove(name.into())
+    }
+}
 
 /// A configured header name in lower case.
 pub(crate) fn configured(name: &str, field: &str) -> Result<Box<str>, InvalidConfig> {

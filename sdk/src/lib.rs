@@ -18,5 +18,6 @@ pub mod route;
 pub mod router;
 pub mod split;
 mod split_mix;
+pub mod stage;
 pub mod target;
 pub mod time;

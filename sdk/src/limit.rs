@@ -19,8 +19,8 @@ mod sets;
 pub mod spec;
 
 pub use bucket::{InvalidLimit, Rate, Spent};
-pub use hand_over::{HandOver, Trusted};
-pub use headers::AnswerHeader;
+pub use hand_over::HandOver;
 pub use key_table::{Charged, KeyTable};
 pub use limiter::{Asked, Limiter, Pass, Verdict};
+pub use policy::RequestScope;
 pub use sets::Seed;

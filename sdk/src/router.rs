@@ -6,9 +6,10 @@
 mod build;
 mod decision;
 
-pub use decision::{Applied, Decision, Outcome};
+pub use decision::{Applied, Decision, Found, FoundRule, Outcome};
 
-use crate::action::{Actions, HeaderEdit};
+use crate::action::Actions;
+use crate::header::HeaderEdit;
 use crate::route::host_index::HostIndex;
 use crate::route::{Entry, RouteTable};
 use crate::split::Split;
@@ -108,15 +109,6 @@ impl Router {
     /// `httproute/<namespace>/<name>/rule/<i>` of a decision's rule.
     pub fn route_name(&self, applied: Applied) -> &str {
         self.rule(applied).map_or("", |rule| &rule.route)
-    }
-
-    /// The header changes for the request that goes to the backend: those of the rule, then those
-    /// of the backendRef.
-    pub fn request_edits(&self, applied: Applied) -> impl Iterator<Item = HeaderEdit<'_>> {
-        let actions = self.actions(applied);
-        actions
-            .flat_map(|actions| &actions.request_headers)
-            .flat_map(|modifier| modifier.edits())
     }
 
     /// The header changes for the response: those of the rule, then those of the backendRef.

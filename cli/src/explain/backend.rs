@@ -1,6 +1,6 @@
 //! Which backend, and what the others of the rule are.
 
-use gateway_filter_sdk::route::spec::{BackendRefSpec, RuleSpec};
+use gateway_filter_sdk::route::spec::{BackendRefSpec, FilterSpec, RuleSpec};
 
 use super::canary;
 use super::facts::{BackendFacts, ConditionFacts, Share};
@@ -31,7 +31,7 @@ pub(super) fn facts(
         (Ok(_), Some(found)) => format!("chosen by canary {}", found.spec.name),
         (Ok(_), None) if usable == 1 => "the only backend with a share".into(),
         (Ok(_), None) => format!("by weight and chance, seed {seed}"),
-        (Err(instead), _) => not_reached(rule, &shares, instead, canary.is_some()),
+        (Err(instead), _) => not_reached(rule, &shares, instead),
     };
     BackendFacts {
         chosen: chosen.ok().map(str::to_owned),
@@ -40,18 +40,16 @@ pub(super) fn facts(
     }
 }
 
-fn not_reached(rule: &RuleSpec, shares: &[Share], instead: &Instead, canary: bool) -> String {
+/// Whether a rule answers by itself.
+pub(super) fn answers(rule: &RuleSpec) -> bool {
+    let answer =
+        |filter: &FilterSpec| filter.request_redirect.is_some() || filter.direct_response.is_some();
+    rule.filters.iter().any(answer)
+}
+
+fn not_reached(rule: &RuleSpec, shares: &[Share], instead: &Instead) -> String {
     let Instead { filter, status } = instead;
-    let own = rule
-        .filters
-        .iter()
-        .any(|filter| filter.request_redirect.is_some() || filter.direct_response.is_some());
-    let by_choice = match filter {
-        Some("route-match") => !own && !canary,
-        Some("canary") => true,
-        _ => false,
-    };
-    let lost = by_choice && *status == 500;
+    let lost = filter.is_some() && *status == 500 && !answers(rule);
     if lost && shares.is_empty() {
         return "the rule has no backendRefs".into();
     }

@@ -1,4 +1,4 @@
-//! How the canary filter came to its choice.
+//! How a canary came to its choice.
 //!
 //! The choice itself is the filter's. What decided is found by asking the SDK's canaries again, with all
 //! but one thing taken away.
@@ -16,12 +16,14 @@ use super::limits::key_text;
 use super::source_location::SourceMap;
 use gateway_harness::exchange::Headers;
 
-/// A request that has passed the canary filter.
+/// A request that a canary may have decided on.
 pub(super) struct Decided<'a> {
     /// As the filter saw it.
     pub(super) head: RequestHead<'a>,
     /// With the time, and what the filter keeps.
     pub(super) host: MockHost,
+    /// The name of the match that won.
+    pub(super) route: &'a str,
     /// The backend that was named.
     pub(super) backend: Option<&'a str>,
     /// Headers of the response.
@@ -46,7 +48,9 @@ pub(super) fn find<'s>(spec: &'s CanaryFilterSpec, decided: &Decided) -> Option<
     let mut canaries = spec.canaries.iter();
     canaries.find_map(|canary| {
         let canaries = alone(canary)?;
-        let selection = canaries.decide(&decided.head, &decided.host).ok()?;
+        let selection = canaries
+            .decide(decided.route, &decided.head, &decided.host)
+            .ok()?;
         if matches!(selection.action, CanaryAction::Pass) {
             return None;
         }
@@ -194,7 +198,7 @@ fn forced(one: &OverrideSpec, decided: &Decided) -> bool {
             ..CanaryFilterSpec::default()
         };
         let canaries = Canaries::new(&spec, &decided.host).ok()?;
-        let selection = canaries.decide(&decided.head, &decided.host).ok()?;
+        let selection = canaries.decide("", &decided.head, &decided.host).ok()?;
         match selection.action {
             CanaryAction::Forward { backend, .. } => Some(backend == "canary"),
             CanaryAction::Pass | CanaryAction::Reply(_) => None,

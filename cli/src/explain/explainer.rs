@@ -6,7 +6,6 @@
 
 mod trace;
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -184,8 +183,7 @@ fn proxy(
     gateway: &GatewayBundle,
     modules: &Modules,
 ) -> Result<Proxy, ProxyError> {
-    let (services, fail_open) = (Services::new(), BTreeSet::new());
-    let mut proxy = proxy::proxy(manifests, gateway, modules, &services, &fail_open)?;
+    let mut proxy = proxy::proxy(manifests, gateway, modules, &Services::new())?;
     let mut listeners: Vec<Listener> = Vec::new();
     for mut listener in proxy.listeners {
         // The server name is taken to be the host, so nothing is misdirected.

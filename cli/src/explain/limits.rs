@@ -3,6 +3,7 @@
 //! The filter tells its clients of one limit, the one with the least left. To learn of the others, the
 //! limiter is asked once more for each rule: alone, at no cost, over what the filter has counted.
 
+use gateway_filter_sdk::header::HeaderEdit;
 use gateway_filter_sdk::host::mock::MockHost;
 use gateway_filter_sdk::key::KeySpec;
 use gateway_filter_sdk::limit::rls::RateLimitRequest;
@@ -23,6 +24,9 @@ use gateway_harness::wasm_host::Callout;
 pub(super) struct Seen<'a> {
     pub(super) head: RequestHead<'a>,
     pub(super) host: MockHost,
+    /// The name of the match that won.
+    pub(super) route: &'a str,
+    pub(super) listener: &'a str,
 }
 
 /// Where a limit stands.
@@ -169,11 +173,12 @@ fn figures(
         ..spec.clone()
     };
     let limiter = Limiter::new(&alone, &seen.host).ok()?;
-    let verdict = limiter.check(&seen.head, &seen.host).ok()?;
+    let scope = limiter.scope_of(seen.route, seen.listener);
+    let verdict = limiter.check(&scope, &seen.head, &seen.host).ok()?;
     let headers: Vec<(&str, &[u8])> = match &verdict {
         Verdict::Pass(pass) => {
-            let headers = pass.response_headers.iter();
-            headers.map(|one| (&*one.name, &*one.value)).collect()
+            let edits = pass.response_headers.iter();
+            edits.filter_map(HeaderEdit::written).collect()
         }
         Verdict::Refuse(reply) => {
             let headers = reply.headers.iter();

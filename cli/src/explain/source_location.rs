@@ -46,9 +46,15 @@ impl<'m> SourceMap<'m> {
     pub(super) fn policy(&self, list: &str, name: &str) -> Option<SourceLocation> {
         let configured = |document: &'m Document| {
             let filters = document.value().pointer("/spec/wasm")?.as_array()?;
-            let mut found = filters.iter().enumerate().filter_map(|(filter, one)| {
-                let at = named(one, &format!("/config/{list}"), name)?;
-                Some(format!("spec.wasm[{filter}].config.{list}[{at}]"))
+            // In `gateway` the list is in the part for its stage.
+            let places = ["", "limits/", "canaries/"].map(|part| format!("config/{part}{list}"));
+            let mut found = filters.iter().enumerate().flat_map(|(filter, one)| {
+                let places = places.iter();
+                places.filter_map(move |list| {
+                    let at = named(one, &format!("/{list}"), name)?;
+                    let list = list.replace('/', ".");
+                    Some(format!("spec.wasm[{filter}].{list}[{at}]"))
+                })
             });
             Some(place(document, &found.next()?))
         };

@@ -108,12 +108,6 @@ fn proxied(
     modules: &Modules,
     options: &ServeOptions,
 ) -> Result<GatewayPlan, Rejection> {
-    let proxy = proxy(
-        manifests,
-        &bundle,
-        modules,
-        &options.services,
-        &BTreeSet::new(),
-    )?;
+    let proxy = proxy(manifests, &bundle, modules, &options.services)?;
     Ok(GatewayPlan { bundle, proxy })
 }

@@ -85,7 +85,7 @@ fn a_configuration_that_never_ends_is_stopped() {
 
 #[test]
 fn modules_that_do_not_load_are_refused_by_name() {
-    let whole = gateway_filter_modules::ROUTE_MATCH.bytes;
+    let whole = gateway_filter_modules::GATEWAY.bytes;
     let cut = whole.get(..whole.len() / 2).unwrap();
     let unknown = format!(r#"(import "env" "proxy_teleport" (func)) {ABI}"#);
     let other_type = format!(r#"(import "env" "proxy_log" (func (param i64))) {ABI}"#);
@@ -125,12 +125,11 @@ fn modules_that_do_not_load_are_refused_by_name() {
 fn a_filter_that_is_not_there_is_refused() {
     let input = good();
     let gone = input.path("gone.wasm");
-    let gone = format!("route-match={}", gone.display());
+    let gone = format!("gateway={}", gone.display());
     let told = input.replay(&["--module", &gone]);
     told.refused(&["gone.wasm: cannot be read: No such file"]);
     let told = input.replay(&["--module", "rout-match=gone.wasm"]);
     assert_eq!(told.status, Some(2));
-    let expected =
-        "no filter is named `rout-match`; the filters are canary, rate-limit, route-match";
+    let expected = "a bundle loads no filter named `rout-match`; its filter is gateway";
     assert!(told.err.contains(expected), "{}", told.err);
 }

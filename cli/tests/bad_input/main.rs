@@ -109,7 +109,7 @@ impl Input {
     fn with_module(&self, bytes: &[u8], more: &[&str]) -> Replayed {
         let module = self.path("filter.wasm");
         fs::write(&module, bytes).unwrap();
-        let module = format!("route-match={}", module.display());
+        let module = format!("gateway={}", module.display());
         self.replay(&[&["--module", &module], more].concat())
     }
 }

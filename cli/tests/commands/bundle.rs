@@ -53,7 +53,7 @@ fn a_folder_is_written_and_differs_no_more() {
         (Some(0), String::new())
     );
     let filters = fs::read_to_string(folder.path().join("out/infra-gw/filters.yaml")).unwrap();
-    assert!(filters.contains("url: \"r/route-match:1\""), "{filters}");
+    assert!(filters.contains("url: \"r/gateway:1\""), "{filters}");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_placeholder_for_the_modules_is_told() {
     assert_eq!(output.status.code(), Some(0));
     let told = text(&output.stderr);
     assert!(
-        told.starts_with("the source of the modules is a placeholder"),
+        told.starts_with("the source of the module is a placeholder"),
         "{told}"
     );
 }

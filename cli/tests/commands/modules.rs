@@ -14,7 +14,7 @@ fn the_modules_are_listed_and_written() {
         .iter()
         .map(|one| one["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["canary", "rate-limit", "route-match"]);
+    assert_eq!(names, ["canary", "gateway", "rate-limit", "route-match"]);
     for module in modules {
         let file = format!("out/modules/{}.wasm", module["name"].as_str().unwrap());
         let bytes = fs::read(folder.path().join(file)).unwrap();

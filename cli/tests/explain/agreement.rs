@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gateway_bundle::{Bundle, GatewayBundle, Manifests};
-use gateway_filter_modules::{CANARY, Module, RATE_LIMIT, ROUTE_MATCH};
+use gateway_filter_modules::{GATEWAY, Module};
 use gateway_harness::exchange::{Answer, Exchange};
 use gateway_harness::host::{Host, HostError, HostKind};
 use gateway_harness::hosts::{self, Hosts};
@@ -188,9 +188,7 @@ impl Opener {
 fn every_request_of_every_scenario_is_explained_as_it_is_answered() {
     let code = |module: Module| WasmCode::from_static(module.name, module.bytes);
     let modules = Modules {
-        route_match: code(ROUTE_MATCH),
-        rate_limit: code(RATE_LIMIT),
-        canary: code(CANARY),
+        gateway: code(GATEWAY),
     };
     let opener = Opener {
         hosts: Hosts::new(hosts::HostOptions::new(modules.clone())).unwrap(),

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gateway_filter_modules::ROUTE_MATCH;
+use gateway_filter_modules::GATEWAY;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -23,7 +23,7 @@ impl Folder {
     pub(crate) fn new() -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         fs::create_dir(folder.manifests()).unwrap();
-        fs::write(folder.module(), ROUTE_MATCH.bytes).unwrap();
+        fs::write(folder.module(), GATEWAY.bytes).unwrap();
         folder
     }
 
@@ -70,7 +70,7 @@ pub(crate) struct Served {
 impl Served {
     /// Serves the folder; port 80 is where the kernel has it.
     pub(crate) fn start(folder: &Folder, arguments: &[&str]) -> Self {
-        let module = format!("route-match={}", folder.module().display());
+        let module = format!("gateway={}", folder.module().display());
         let mut child = Command::new(env!("CARGO_BIN_EXE_gwf"))
             .arg("serve")
             .arg(folder.manifests())

@@ -61,7 +61,7 @@ fn what_cannot_be_served_is_refused_before_anything_listens() {
             "--port 81: no Gateway has a listener on port 81; there are 80".to_owned(),
         ),
         (
-            ["--module", "route-match=none.wasm"],
+            ["--module", "gateway=none.wasm"],
             "none.wasm: cannot be read: No such file".to_owned(),
         ),
         (["--backend", "pay"], "SERVICE=HOST:PORT".to_owned()),

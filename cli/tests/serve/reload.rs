@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
-use gateway_filter_modules::ROUTE_MATCH;
+use gateway_filter_modules::GATEWAY;
 use serde_json::{Value, json};
 
 use crate::fixture::{Folder, Served, address, eventually, get, route, service, shop};
@@ -206,12 +206,12 @@ fn a_module_that_is_none_is_refused_and_another_one_is_taken() {
     assert_eq!(answers(at), "cart");
 
     // The same with a custom section at its end.
-    let mut module = ROUTE_MATCH.bytes.to_vec();
+    let mut module = GATEWAY.bytes.to_vec();
     module.extend(b"\0\x03\x02hi");
     folder.replace_module(&module);
     assert_eq!(
         changes(&served.next("reloaded")),
-        ["module route-match changed"]
+        ["module gateway changed"]
     );
     assert_eq!(answers(at), "cart");
 }

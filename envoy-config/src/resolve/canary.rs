@@ -1,9 +1,8 @@
-//! What the canary filter decides on one Gateway: behind `route-match` it chooses among the
-//! backendRefs of the matched rule.
+//! What the canary stage decides on one Gateway: it chooses among the backendRefs of the matched rule.
 //!
 //! A rule is given to it for a canary of an EnvoyExtensionPolicy ([`extension`]), for its
 //! `sessionPersistence` ([`session`]) or for a BackendTrafficPolicy that hashes consistently
-//! ([`hash`]), and all three together are one split. `route-match` then draws nothing for that rule.
+//! ([`hash`]), and all three together are one split. The route stage then draws nothing for that rule.
 
 mod backend;
 mod extension;
@@ -21,7 +20,6 @@ use crate::resolve::limits::Limits;
 use crate::resolve::target::Scope;
 use gateway_filter_sdk::router::BACKEND_HEADER;
 use gateway_filter_sdk::split::spec::{BackendSpec, CanaryFilterSpec, CanarySpec, StickySpec};
-use gateway_filter_sdk::target::RouteFrom;
 use name::{Choices, SplitSource};
 use rule::{AttachedRule, CanaryIndex};
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,8 +113,8 @@ impl<'m> Canaries<'m> {
         }
         let canaries = choices.named(self.manifests);
         let filter = (!canaries.is_empty()).then_some(CanaryFilterSpec {
-            route_from: RouteFrom::Header,
             canaries,
+            ..CanaryFilterSpec::default()
         });
         GatewayCanaries { filter, decided }
     }

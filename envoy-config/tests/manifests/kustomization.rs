@@ -118,7 +118,13 @@ fn a_gateway_has_filters_an_entry_and_a_dispatch_to_each_backend() {
     let filters = object(&written, "EnvoyExtensionPolicy", "gw-filters");
     let target = json!([{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw"}]);
     assert_eq!(filters["spec"]["targetRefs"], target);
-    assert_eq!(filters["spec"]["wasm"][0]["rootID"], "route-match");
+    let filter = &filters["spec"]["wasm"][0];
+    assert_eq!(
+        (&filter["name"], &filter["rootID"]),
+        (&json!("gateway"), &json!("gateway"))
+    );
+    let stages: Vec<&String> = filter["config"].as_object().unwrap().keys().collect();
+    assert_eq!(stages, ["routes"]);
     let removed = object(&written, "ClientTrafficPolicy", "gw-owned-headers");
     assert_eq!(
         removed["spec"]["headers"]["earlyRequestHeaders"]["remove"],
@@ -198,22 +204,28 @@ fn backends_of_grpc_routes_are_spoken_to_in_the_clients_protocol() {
 }
 
 #[test]
-fn modules_come_from_where_one_says() {
+fn the_module_comes_from_where_one_says() {
     let route = http_route(
         "r",
         "{parentRefs: [{name: gw}], rules: [{backendRefs: [{name: web, port: 8080}]}]}",
     );
-    let code = |url: &str| {
-        let code = Some(CodeSource {
+    let given = "---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyExtensionPolicy
+metadata: {name: given, namespace: infra}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: gw}]
+  wasm: [{name: gateway, failOpen: true, code: {type: Image, image: {url: r/gateway}}}]
+";
+    let code = |url: Option<&str>| {
+        let code = url.map(|url| CodeSource {
             url: url.to_owned(),
         });
-        let fail_open = ["route-match".to_owned()].into();
         let options = KustomizeOptions {
             code,
-            fail_open,
             ..KustomizeOptions::default()
         };
-        let written = written_as(&[OPEN, &route], &options);
+        let written = written_as(&[OPEN, &route, given], &options);
         let entry = &object(&written, "EnvoyExtensionPolicy", "gw-filters")["spec"]["wasm"][0];
         assert_eq!(entry["failOpen"], true);
         // Nothing would keep a WebSocket from the backend of such a rule.
@@ -222,12 +234,16 @@ fn modules_come_from_where_one_says() {
         entry["code"].clone()
     };
     assert_eq!(
-        code("oci://ghcr.io/acme/{name}:1"),
-        json!({"type": "Image", "image": {"url": "ghcr.io/acme/route-match:1"}})
+        code(Some("oci://ghcr.io/acme/{name}:1")),
+        json!({"type": "Image", "image": {"url": "ghcr.io/acme/gateway:1"}})
     );
     assert_eq!(
-        code("https://example.com/{name}.wasm"),
-        json!({"type": "HTTP", "http": {"url": "https://example.com/route-match.wasm"}})
+        code(Some("https://example.com/filter.wasm")),
+        json!({"type": "HTTP", "http": {"url": "https://example.com/filter.wasm"}})
+    );
+    assert_eq!(
+        code(None),
+        json!({"type": "Image", "image": {"url": "r/gateway"}})
     );
 }
 
@@ -261,7 +277,9 @@ fn chosen_routes_are_decided_by_the_filters_and_the_others_stay() {
         .map(|target| target["name"].as_str().unwrap())
         .collect();
     assert_eq!(targets, ["gw-dispatch", "gw-entry"]);
-    let routes = policy["wasm"][0]["config"]["routes"].as_array().unwrap();
+    let routes = policy["wasm"][0]["config"]["routes"]["routes"]
+        .as_array()
+        .unwrap();
     assert_eq!(routes.len(), 1);
 
     let written = written_as(&[OPEN, &chosen, &other], &only("other"));
@@ -312,7 +330,7 @@ fn the_service_that_counts_has_a_route_for_its_cluster() {
     assert_eq!(grant["metadata"]["namespace"], "limits");
     let policy = &object(&written, "EnvoyExtensionPolicy", "gw-filters")["spec"]["wasm"];
     assert_eq!(
-        policy[1]["config"]["service"]["cluster"],
+        policy[0]["config"]["limits"]["service"]["cluster"],
         "httproute/infra/gw-rate-limit-service/rule/0"
     );
 }

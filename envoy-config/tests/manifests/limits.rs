@@ -176,7 +176,6 @@ fn a_listener_s_policy_is_for_routes_there_alone() {
         filter(&bundle)["listeners"],
         json!(["infra/gw/http", "infra/gw/alt"])
     );
-    assert_eq!(filter(&bundle)["routeFrom"], "Header");
 }
 
 #[test]

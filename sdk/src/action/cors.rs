@@ -1,6 +1,6 @@
 //! CORS.
 
-use crate::header::{is_token, is_value};
+use crate::header::{HeaderEdit, is_token, is_value};
 use crate::reply::Reply;
 use crate::request::RequestHead;
 use crate::route::InvalidConfig;
@@ -16,9 +16,6 @@ pub struct Cors {
     expose: List,
     max_age: u32,
 }
-
-/// Headers to put on a response.
-pub type CorsHeaders = Vec<(&'static str, Vec<u8>)>;
 
 #[derive(Debug, Clone)]
 enum Origin {
@@ -96,11 +93,16 @@ impl Cors {
     }
 
     /// The headers for the response to any other request; none for an origin that is not allowed.
-    pub fn response_headers(&self, head: &RequestHead) -> CorsHeaders {
-        self.origin_headers(head).unwrap_or_default()
+    pub fn response_edits(&self, head: &RequestHead) -> Vec<HeaderEdit<'static>> {
+        let edit = |(name, value)| match name {
+            "vary" => HeaderEdit::add(name, value),
+            _ => HeaderEdit::set(name, value),
+        };
+        let headers = self.origin_headers(head).unwrap_or_default();
+        headers.into_iter().map(edit).collect()
     }
 
-    fn origin_headers(&self, head: &RequestHead) -> Option<CorsHeaders> {
+    fn origin_headers(&self, head: &RequestHead) -> Option<Vec<(&'static str, Vec<u8>)>> {
         let origin = head.values(b"origin").next()?;
         if !self.origins.iter().any(|allowed| allowed.matches(origin)) {
             return None;
@@ -109,7 +111,7 @@ impl Cors {
             .origins
             .iter()
             .any(|origin| matches!(origin, Origin::Any));
-        let mut headers = CorsHeaders::new();
+        let mut headers = Vec::new();
         if any && !self.credentials {
             headers.push(("access-control-allow-origin", b"*".to_vec()));
         } else {
@@ -281,7 +283,7 @@ mod tests {
         assert_eq!(value(&reply, "access-control-allow-headers"), None);
         let forged = preflight("https://a\r\nx: y", "PUT", "");
         assert!(cors(spec).preflight(&forged).headers.is_empty());
-        assert!(cors(spec).response_headers(&forged).is_empty());
+        assert!(cors(spec).response_edits(&forged).is_empty());
     }
 
     #[test]

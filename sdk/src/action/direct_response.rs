@@ -1,7 +1,7 @@
 //! DirectResponse: Envoy Gateway's HTTPRouteFilter of that kind.
 
-use super::{HeaderEdit, HeaderModifier};
-use crate::header::is_value;
+use super::HeaderModifier;
+use crate::header::{HeaderEdit, is_value};
 use crate::reply::Reply;
 use crate::request::RequestHead;
 use crate::route::InvalidConfig;
@@ -71,14 +71,16 @@ impl DirectResponse {
 }
 
 fn edited(mut reply: Reply, edit: HeaderEdit) -> Reply {
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    if let HeaderEdit::Set(name, _) | HeaderEdit::Remove(name) = edit {
-        reply.headers.retain(|header| header.0.as_bytes() != name);
+    if let HeaderEdit::Set(name, _) | HeaderEdit::Remove(name) = &edit {
+        reply.headers.retain(|header| header.0 != *name);
     }
     match edit {
-        HeaderEdit::Set(b"content-type", value) => reply.content_type = Some(text(value).into()),
+        HeaderEdit::Set(name, value) if name == "content-type" => {
+            reply.content_type = Some(String::from_utf8_lossy(&value).into());
+        }
         HeaderEdit::Set(name, value) | HeaderEdit::Add(name, value) => {
-            reply.headers.push((text(name).into(), value.to_vec()));
+            let name = name.into_owned();
+            reply.headers.push((name.into(), value.into_owned()));
         }
         HeaderEdit::Remove(_) => {}
     }

@@ -1,28 +1,17 @@
 //! RequestHeaderModifier and ResponseHeaderModifier.
 
-use crate::header::{self, is_value};
+use crate::header::{self, HeaderEdit, is_value};
 use crate::route::InvalidConfig;
 use crate::route::spec::{HeaderModifierSpec, HeaderSpec};
 
-type Header = (Box<[u8]>, Box<[u8]>);
+type Header = (Box<str>, Box<[u8]>);
 
 /// Headers to set, add and remove. Names are in lower case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeaderModifier {
     set: Vec<Header>,
     add: Vec<Header>,
-    remove: Vec<Box<[u8]>>,
-}
-
-/// One change of a header map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeaderEdit<'a> {
-    /// Replace all values of the name.
-    Set(&'a [u8], &'a [u8]),
-    /// Append to the values of the name.
-    Add(&'a [u8], &'a [u8]),
-    /// Remove all values of the name.
-    Remove(&'a [u8]),
+    remove: Vec<Box<str>>,
 }
 
 impl HeaderModifier {
@@ -46,13 +35,13 @@ impl HeaderModifier {
         let set = self
             .set
             .iter()
-            .map(|(name, value)| HeaderEdit::Set(name, value));
+            .map(|(name, value)| HeaderEdit::set(&**name, &**value));
         let add = self
             .add
             .iter()
-            .map(|(name, value)| HeaderEdit::Add(name, value));
+            .map(|(name, value)| HeaderEdit::add(&**name, &**value));
         set.chain(add)
-            .chain(self.remove.iter().map(|name| HeaderEdit::Remove(name)))
+            .chain(self.remove.iter().map(|name| HeaderEdit::remove(&**name)))
     }
 }
 
@@ -71,11 +60,11 @@ fn headers(field: &str, specs: &[HeaderSpec]) -> Result<Vec<Header>, InvalidConf
     headers.collect()
 }
 
-fn name(given: &str) -> Result<Box<[u8]>, InvalidConfig> {
+fn name(given: &str) -> Result<Box<str>, InvalidConfig> {
     if given.eq_ignore_ascii_case("host") {
         return Err(InvalidConfig::new("", "Host is rewritten by URLRewrite"));
     }
-    header::configured(given, "").map(Into::into)
+    header::configured(given, "")
 }
 
 #[cfg(test)]
@@ -92,9 +81,9 @@ mod tests {
             r#"{"remove": ["X-C"], "add": [{"name": "X-B", "value": "2"}], "set": [{"name": "x-A", "value": "1"}]}"#,
         );
         let edits = [
-            HeaderEdit::Set(b"x-a", b"1"),
-            HeaderEdit::Add(b"x-b", b"2"),
-            HeaderEdit::Remove(b"x-c"),
+            HeaderEdit::set("x-a", &b"1"[..]),
+            HeaderEdit::add("x-b", &b"2"[..]),
+            HeaderEdit::remove("x-c"),
         ];
         assert!(modifier.unwrap().edits().eq(edits));
     }

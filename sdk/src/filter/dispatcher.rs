@@ -193,6 +193,10 @@ impl<F: HttpFilter> Dispatcher<F> {
         request: &Request,
         callback: impl FnOnce(&mut F) -> Result<Flow, HostError>,
     ) -> u32 {
+        let callback = |filter: &mut F| match callback(filter)? {
+            Flow::Reroute if request.reroutes_by_itself() => Ok(Flow::Continue),
+            flow => Ok(flow),
+        };
         let action = self.run(request.host(), context, Phase::Request, callback);
         self.calls
             .borrow_mut()
@@ -260,8 +264,7 @@ fn act(host: &dyn Host, flow: Flow) -> Result<u32, HostError> {
         Flow::Continue => Ok(CONTINUE),
         Flow::Pause => Ok(PAUSE),
         Flow::Reroute => {
-            // With ABI 0.2.1 every write of a request header has cleared the route already; hosts
-            // older than the function answer NotFound.
+            // Hosts older than the function answer NotFound.
             let _ = host.call_foreign("clear_route_cache", &[]);
             Ok(CONTINUE)
         }

@@ -1,8 +1,9 @@
 //! Views of a request and a response, in bytes.
 
+use crate::header::HeaderEdit;
 use crate::host::{BufferType, GrpcCall, Host, HostError, HttpCall, MapType, Pairs};
 use crate::request::RequestHead;
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::IpAddr;
 
 /// A request in one of its callbacks. The headers are fetched once, with the first [`head`].
@@ -13,6 +14,7 @@ pub struct Request<'h> {
     map: MapType,
     pairs: OnceCell<Pairs>,
     calls: RefCell<Vec<u32>>,
+    is_changed: Cell<bool>,
     end_of_stream: bool,
 }
 
@@ -25,6 +27,7 @@ impl<'h> Request<'h> {
             map: MapType::RequestHeaders,
             pairs,
             calls,
+            is_changed: Cell::new(false),
             end_of_stream,
         }
     }
@@ -70,6 +73,7 @@ impl<'h> Request<'h> {
         name: impl AsRef<[u8]>,
         value: impl AsRef<[u8]>,
     ) -> Result<(), HostError> {
+        self.is_changed.set(true);
         self.host
             .set_header(self.map, name.as_ref(), value.as_ref())
     }
@@ -83,6 +87,7 @@ impl<'h> Request<'h> {
         name: impl AsRef<[u8]>,
         value: impl AsRef<[u8]>,
     ) -> Result<(), HostError> {
+        self.is_changed.set(true);
         self.host
             .add_header(self.map, name.as_ref(), value.as_ref())
     }
@@ -92,7 +97,17 @@ impl<'h> Request<'h> {
     /// # Errors
     /// No headers in this phase.
     pub fn remove_header(&self, name: impl AsRef<[u8]>) -> Result<(), HostError> {
+        self.is_changed.set(true);
         self.host.remove_header(self.map, name.as_ref())
+    }
+
+    /// Changes a header.
+    ///
+    /// # Errors
+    /// As [`Request::set_header`].
+    pub fn edit(&self, edit: HeaderEdit) -> Result<(), HostError> {
+        self.is_changed.set(true);
+        apply(self.host, self.map, edit)
     }
 
     /// Sends a request to a cluster; its answer comes to [`on_http_call_response`] with the number
@@ -121,6 +136,12 @@ impl<'h> Request<'h> {
         let number = self.host.grpc_call(call)?;
         self.calls.borrow_mut().push(number);
         Ok(number)
+    }
+
+    /// Whether a header was written: with ABI 0.2.1 Envoy then matches the route anew
+    /// (`Context::onHeadersModified` in source/extensions/common/wasm/context.cc).
+    pub(super) fn reroutes_by_itself(&self) -> bool {
+        self.is_changed.get() && self.map == MapType::RequestHeaders
     }
 
     pub(super) fn take_calls(&self) -> Vec<u32> {
@@ -211,6 +232,22 @@ impl<'h> Response<'h> {
     /// No headers in this phase.
     pub fn remove_header(&self, name: impl AsRef<[u8]>) -> Result<(), HostError> {
         self.host.remove_header(self.map, name.as_ref())
+    }
+
+    /// Changes a header.
+    ///
+    /// # Errors
+    /// As [`Response::set_header`].
+    pub fn edit(&self, edit: HeaderEdit) -> Result<(), HostError> {
+        apply(self.host, self.map, edit)
+    }
+}
+
+fn apply(host: &dyn Host, map: MapType, edit: HeaderEdit) -> Result<(), HostError> {
+    match edit {
+        HeaderEdit::Set(name, value) => host.set_header(map, name.as_bytes(), &value),
+        HeaderEdit::Add(name, value) => host.add_header(map, name.as_bytes(), &value),
+        HeaderEdit::Remove(name) => host.remove_header(map, name.as_bytes()),
     }
 }
 

@@ -1,11 +1,11 @@
 //! What an answer of the rate limit service means.
 
-use super::headers::{AnswerHeader, Figures};
+use super::headers::Figures;
 use super::policy::Policy;
 use super::rls::{Code, DescriptorStatus, HeaderValue, RateLimitResponse};
 use super::service::Charge;
 use super::spec::Unit;
-use crate::header::{is_token, is_value};
+use crate::header::{HeaderEdit, is_token, is_value};
 use std::time::Duration;
 
 /// What the service says of some charges.
@@ -19,8 +19,8 @@ pub(super) struct Answered {
     /// For how many more such requests there is room, and until when.
     pub(super) room: Option<(u32, Duration)>,
     pub(super) raw_body: Vec<u8>,
-    pub(super) request_headers: Vec<AnswerHeader>,
-    pub(super) response_headers: Vec<AnswerHeader>,
+    pub(super) request_headers: Vec<HeaderEdit<'static>>,
+    pub(super) response_headers: Vec<HeaderEdit<'static>>,
 }
 
 /// A refusal that is remembered until then: what can still be told of it.
@@ -127,13 +127,11 @@ fn figures(statuses: &[&DescriptorStatus]) -> Option<Figures> {
 }
 
 /// Headers that the service wants added; those that HTTP does not allow are passed over.
-fn added(headers: &[HeaderValue]) -> Vec<AnswerHeader> {
+fn added(headers: &[HeaderValue]) -> Vec<HeaderEdit<'static>> {
     let sendable =
         |header: &&HeaderValue| is_token(header.key.as_bytes()) && is_value(&header.value);
-    let header = |header: &HeaderValue| AnswerHeader {
-        name: header.key.to_ascii_lowercase().into(),
-        value: header.value.clone(),
-        add: true,
+    let header = |header: &HeaderValue| {
+        HeaderEdit::add(header.key.to_ascii_lowercase(), header.value.clone())
     };
     headers.iter().filter(sendable).map(header).collect()
 }

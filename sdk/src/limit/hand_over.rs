@@ -2,7 +2,7 @@
 //! headers.
 
 use super::spec::HandOverSpec;
-use crate::header::{self, is_value};
+use crate::header::{self, HeaderEdit, is_value};
 use crate::host::{HostError, Properties};
 use crate::key::KeySpec;
 use crate::key::{Key, Subject};
@@ -24,9 +24,6 @@ struct Tier {
     default: Option<Box<[u8]>>,
     header: Box<str>,
 }
-
-/// A request header to set, or without a value to remove: a client may have sent it.
-pub type Trusted<'a> = (&'a str, Option<Vec<u8>>);
 
 /// Envoy's global limiter takes the cost from here
 /// (`source/extensions/filters/http/ratelimit/ratelimit.cc`).
@@ -56,41 +53,33 @@ impl HandOver {
         })
     }
 
-    /// The headers that Envoy Gateway's `clientSelectors` may trust.
+    /// The headers that Envoy Gateway's `clientSelectors` may trust: set or removed, as a client may
+    /// have sent them.
     ///
     /// # Errors
     /// The host cannot say what the request has.
-    pub fn headers(
+    pub fn request_edits(
         &self,
         head: &RequestHead,
         host: &dyn Properties,
-    ) -> Result<Vec<Trusted<'_>>, HostError> {
+    ) -> Result<Vec<HeaderEdit<'_>>, HostError> {
         let subject = Subject::new(head, host);
-        let mut headers = Vec::new();
+        let mut edits = Vec::new();
         if let Some(tier) = &self.tier {
             let value = tier.key.value(&subject)?;
             let is_known = |value: &[u8]| {
                 tier.known.is_empty() || tier.known.iter().any(|known| **known == *value)
             };
-            let known = value
-                .filter(|value| is_known(value))
-                .map(|value| value.into_owned());
-            headers.push((
-                &*tier.header,
-                known.or_else(|| tier.default.as_ref().map(|tier| tier.to_vec())),
-            ));
+            let known = value.filter(|value| is_known(value));
+            let known = known.map(|value| value.into_owned());
+            let value = known.or_else(|| tier.default.as_ref().map(|tier| tier.to_vec()));
+            edits.push(trusted(&tier.header, value));
         }
         if let Some((key, header)) = &self.key {
-            headers.push((
-                &**header,
-                key.value(&subject)?.map(|value| value.into_owned()),
-            ));
+            let value = key.value(&subject)?;
+            edits.push(trusted(header, value.map(|value| value.into_owned())));
         }
-        for (_, value) in &mut headers {
-            // A cookie or a decoded parameter may hold what no header can.
-            *value = value.take().filter(|value| is_value(value));
-        }
-        Ok(headers)
+        Ok(edits)
     }
 
     /// Writes the cost of a request to filter state, where it says one.
@@ -121,6 +110,14 @@ impl HandOver {
     }
 }
 
+/// A cookie or a decoded parameter may hold what no header can.
+fn trusted(name: &str, value: Option<Vec<u8>>) -> HeaderEdit<'_> {
+    match value.filter(|value| is_value(value)) {
+        Some(value) => HeaderEdit::set(name, value),
+        None => HeaderEdit::remove(name),
+    }
+}
+
 /// `{path=1 string, value=2 string, span=3}` of
 /// `source/extensions/common/wasm/ext/set_envoy_filter_state.proto`; the span is the request.
 fn filter_state(path: &str, value: &str) -> Vec<u8> {
@@ -148,12 +145,15 @@ mod tests {
         let hand_over = HandOver::new(&spec).unwrap();
         let entries = entries.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes()));
         let head = RequestHead::new(entries);
-        let headers = hand_over.headers(&head, &MockHost::default()).unwrap();
-        let text = |value: Vec<u8>| String::from_utf8(value).unwrap();
-        headers
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.map(text)))
-            .collect()
+        let edits = hand_over.request_edits(&head, &MockHost::default());
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let edit = |edit: &HeaderEdit| match edit {
+            HeaderEdit::Set(name, value) | HeaderEdit::Add(name, value) => {
+                (name.to_string(), Some(text(value)))
+            }
+            HeaderEdit::Remove(name) => (name.to_string(), None),
+        };
+        edits.unwrap().iter().map(edit).collect()
     }
 
     #[test]

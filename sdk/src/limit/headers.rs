@@ -1,28 +1,7 @@
 //! The headers that tell clients where they stand: draft-polli-ratelimit-headers-03, `Retry-After`.
 
-use std::borrow::Cow;
+use crate::header::HeaderEdit;
 use std::time::Duration;
-
-/// A header for an answer: name in lower case, value, and whether other values of the name stay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AnswerHeader {
-    /// Name, in lower case.
-    pub name: Cow<'static, str>,
-    /// Value.
-    pub value: Vec<u8>,
-    /// Added to the values that are there; otherwise it replaces them.
-    pub add: bool,
-}
-
-impl AnswerHeader {
-    pub(super) fn set(name: &'static str, value: impl Into<Vec<u8>>) -> Self {
-        AnswerHeader {
-            name: name.into(),
-            value: value.into(),
-            add: false,
-        }
-    }
-}
 
 /// Where a client stands with a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,11 +15,11 @@ pub(super) struct Figures {
 }
 
 /// The figures of a service come in one line for each of its domains, a local limit's in one.
-pub(super) fn lines(figures: &[Figures]) -> Vec<AnswerHeader> {
+pub(super) fn lines(figures: &[Figures]) -> Vec<HeaderEdit<'static>> {
     let line = |(number, figures): (usize, &Figures)| {
-        let header = |name: &'static str, value: String| AnswerHeader {
-            add: number > 0,
-            ..AnswerHeader::set(name, value)
+        let header = |name: &'static str, value: String| match number {
+            0 => HeaderEdit::set(name, value.into_bytes()),
+            _ => HeaderEdit::add(name, value.into_bytes()),
         };
         [
             header("x-ratelimit-limit", figures.limit.clone()),
@@ -77,27 +56,16 @@ mod tests {
             reset: Duration::from_millis(19_500),
         };
         let lines = lines(&[figures("3, 3;w=60", 2), figures("9", 8)]);
-        let lines: Vec<_> = lines
-            .iter()
-            .map(|line| {
-                (
-                    &*line.name,
-                    String::from_utf8_lossy(&line.value).into_owned(),
-                    line.add,
-                )
-            })
-            .collect();
+        let set = |name, value: &'static str| HeaderEdit::set(name, value.as_bytes());
+        let add = |name, value: &'static str| HeaderEdit::add(name, value.as_bytes());
         let expected = [
-            ("x-ratelimit-limit", "3, 3;w=60", false),
-            ("x-ratelimit-remaining", "2", false),
-            ("x-ratelimit-reset", "20", false),
-            ("x-ratelimit-limit", "9", true),
-            ("x-ratelimit-remaining", "8", true),
-            ("x-ratelimit-reset", "20", true),
+            set("x-ratelimit-limit", "3, 3;w=60"),
+            set("x-ratelimit-remaining", "2"),
+            set("x-ratelimit-reset", "20"),
+            add("x-ratelimit-limit", "9"),
+            add("x-ratelimit-remaining", "8"),
+            add("x-ratelimit-reset", "20"),
         ];
-        assert_eq!(
-            lines,
-            expected.map(|(name, value, add)| (name, value.to_owned(), add))
-        );
+        assert_eq!(lines, expected);
     }
 }

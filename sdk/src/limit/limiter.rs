@@ -5,13 +5,14 @@ mod asking;
 pub use asking::Asked;
 
 use super::hand_over::HandOver;
-use super::headers::{AnswerHeader, lines};
+use super::headers::lines;
 use super::policy::{Local, Policy, RequestScope};
 use super::refusal::Refusal;
 use super::rule::Context;
 use super::service::{Charge, Service};
 use super::sets::Seed;
 use super::spec::{PolicySpec, RateLimitFilterSpec, TargetSpec};
+use crate::header::HeaderEdit;
 use crate::host::{Host, HostError};
 use crate::key::Subject;
 use crate::reply::Reply;
@@ -40,6 +41,7 @@ pub struct Limiter {
     service: Option<Service>,
     refusal: Refusal,
     hand_over: Option<HandOver>,
+    fails_closed: bool,
 }
 
 /// What is done with a request.
@@ -58,9 +60,9 @@ pub enum Verdict {
 #[derive(Debug, Default)]
 pub struct Pass {
     /// For the request.
-    pub request_headers: Vec<AnswerHeader>,
+    pub request_headers: Vec<HeaderEdit<'static>>,
     /// For its response.
-    pub response_headers: Vec<AnswerHeader>,
+    pub response_headers: Vec<HeaderEdit<'static>>,
     /// What its response will be charged to.
     after: Vec<Charge>,
     policy: usize,
@@ -119,6 +121,7 @@ impl Limiter {
             policies,
             service,
             refusal: Refusal::new(spec)?,
+            fails_closed: spec.fail_closed,
             hand_over: hand_over
                 .transpose()
                 .map_err(|error| error.within("handOver"))?,
@@ -130,19 +133,24 @@ impl Limiter {
         self.hand_over.as_ref()
     }
 
-    /// Counts a request against its limits.
+    /// Counts a request of that scope against its limits: of [`Limiter::scope_of`] where the rule is
+    /// known, else of [`Limiter::read_scope`].
     ///
     /// # Errors
     /// The host does not do what every host does.
-    pub fn check(&self, head: &RequestHead, host: &dyn Host) -> Result<Verdict, HostError> {
-        let scope = self.scope(head, host)?;
+    pub fn check(
+        &self,
+        scope: &RequestScope,
+        head: &RequestHead,
+        host: &dyn Host,
+    ) -> Result<Verdict, HostError> {
         let found = self.targets.find(&scope.route, scope.listener);
         let found = found.and_then(|at| Some((at as usize, self.policies.get(at as usize)?)));
         let Some((at, policy)) = found else {
             return Ok(Verdict::Pass(Pass::default()));
         };
         let subject = Subject::new(head, host);
-        let local = match policy.charge(&subject, &scope, host)? {
+        let local = match policy.charge(&subject, scope, host)? {
             Local::Passed(figures) => figures,
             Local::Refused {
                 figures,
@@ -160,8 +168,8 @@ impl Limiter {
                 ..Pass::default()
             }));
         };
-        let listener = self.listener_name(&scope);
-        let rest = service.charges(policy, &subject, &scope, listener, host)?;
+        let listener = self.listener_name(scope);
+        let rest = service.charges(policy, &subject, scope, listener, host)?;
         let pass = Pass {
             after: service.after(policy, &rest),
             ..Pass::default()
@@ -183,26 +191,54 @@ impl Limiter {
         }
     }
 
-    fn scope(&self, head: &RequestHead, host: &dyn Host) -> Result<RequestScope, HostError> {
+    /// Whether a request is answered 500 when the host refuses what counting it needs; otherwise it
+    /// goes on uncounted.
+    pub fn fails_closed(&self) -> bool {
+        self.fails_closed
+    }
+
+    /// The scope of a request whose rule another filter has found.
+    ///
+    /// # Errors
+    /// The host does not do what every host does.
+    pub fn read_scope(
+        &self,
+        head: &RequestHead,
+        host: &dyn Host,
+    ) -> Result<RequestScope<'static>, HostError> {
         let mut scope = RequestScope::default();
         if self.needs_scope {
-            scope.route = self.route_from.read(head, host)?;
+            scope.route = self.route_from.read(head, host)?.into();
         }
         if self.listeners.len() > 1 {
             let host = host
                 .property(&["xds", "virtual_host_name"])?
                 .unwrap_or_default();
-            let name = host
-                .rsplitn(2, |&byte| byte == b'/')
-                .nth(1)
-                .unwrap_or_default();
-            let number = self
-                .listeners
-                .iter()
-                .position(|listener| listener.as_bytes() == name);
-            scope.listener = number.and_then(|number| u16::try_from(number).ok());
+            let mut parts = host.rsplitn(2, |&byte| byte == b'/');
+            scope.listener = self.listener_number(parts.nth(1).unwrap_or_default());
         }
         Ok(scope)
+    }
+
+    /// The scope of a request whose rule is known: `httproute/<namespace>/<name>/rule/<i>/match/<j>/<host>`
+    /// on `<namespace>/<Gateway>/<listener>`.
+    pub fn scope_of<'a>(&self, route: &'a str, listener: &str) -> RequestScope<'a> {
+        RequestScope {
+            route: if self.needs_scope {
+                route.into()
+            } else {
+                "".into()
+            },
+            listener: (self.listeners.len() > 1)
+                .then(|| self.listener_number(listener.as_bytes()))
+                .flatten(),
+        }
+    }
+
+    fn listener_number(&self, name: &[u8]) -> Option<u16> {
+        let mut listeners = self.listeners.iter();
+        let number = listeners.position(|listener| listener.as_bytes() == name);
+        number.and_then(|number| u16::try_from(number).ok())
     }
 
     fn listener_name(&self, scope: &RequestScope) -> &str {

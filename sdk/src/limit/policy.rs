@@ -9,14 +9,15 @@ use super::spec::{LimitRuleSpec, LimitType, PolicySpec, TierTableSpec};
 use crate::host::{Host, HostError};
 use crate::key::Subject;
 use crate::route::InvalidConfig;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The route and the listener of a request: they find its policy, and keep apart the counters that are
 /// not shared.
 #[derive(Debug, Clone, Default)]
-pub(super) struct RequestScope {
+pub struct RequestScope<'a> {
     /// Envoy Gateway's name of the route, with match and host.
-    pub(super) route: String,
+    pub(super) route: Cow<'a, str>,
     /// Number of the listener, where there are several.
     pub(super) listener: Option<u16>,
 }

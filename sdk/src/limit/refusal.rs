@@ -1,8 +1,8 @@
 //! What a refused client is answered.
 
-use super::headers::{AnswerHeader, Figures, lines, seconds};
+use super::headers::{Figures, lines, seconds};
 use super::spec::{RateLimitFilterSpec, ReplySpec};
-use crate::header::{is_token, is_value};
+use crate::header::{HeaderEdit, is_token, is_value};
 use crate::reply::Reply;
 use crate::route::InvalidConfig;
 use std::time::Duration;
@@ -59,14 +59,16 @@ impl Refusal {
         figures: &[Figures],
         retry_after: Option<Duration>,
         body: &[u8],
-        own: &[AnswerHeader],
+        own: &[HeaderEdit<'static>],
     ) -> Reply {
         let mut reply = self.reply.clone();
         if !self.has_body {
             reply.body = body.to_vec();
         }
-        for header in lines(figures).into_iter().chain(own.iter().cloned()) {
-            reply = reply.header(header.name, header.value);
+        for edit in lines(figures).into_iter().chain(own.iter().cloned()) {
+            if let HeaderEdit::Set(name, value) | HeaderEdit::Add(name, value) = edit {
+                reply = reply.header(name, value);
+            }
         }
         if let Some(wait) = retry_after {
             reply = reply.header("retry-after", seconds(wait).max(1).to_string());

@@ -107,7 +107,7 @@ impl Service {
             let name = global
                 .shared
                 .as_ref()
-                .map_or(scope.route.as_str(), |(_, name)| name);
+                .map_or(&*scope.route, |(_, name)| name);
             entries.push(entry(name, name));
             entries.extend(global.entries(quota, &distinct));
             let charge = Charge {

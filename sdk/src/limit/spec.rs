@@ -44,6 +44,10 @@ pub struct RateLimitFilterSpec {
     /// Distinct keys that each local rule counts one by one; 10,000 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_keys: Option<u32>,
+    /// What becomes of a request when the host refuses what counting it needs: 500, or by default it
+    /// goes on uncounted. For a service that does not answer, see `service.failClosed`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fail_closed: bool,
     /// Hands tier, client and cost to Envoy Gateway's own global limiter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hand_over: Option<HandOverSpec>,

@@ -1,10 +1,30 @@
-//! One decision.
+//! One decision: first the rule, then what it does with the request.
+//!
+//! What lies between both (limits, a canary's choice) sees the request as the client sent it.
 
 use super::{BACKEND_HEADER, HOST_HEADER, Listener, Matched, ROUTE_HEADER, Router, Rule};
-use crate::action::{Actions, Cors, CorsHeaders, HeaderEdit, OwnAnswer};
+use crate::action::{Actions, Cors, OwnAnswer};
+use crate::header::HeaderEdit;
 use crate::reply::Reply;
 use crate::request::RequestHead;
 use crate::route::Entry;
+
+/// What a request is found to be for.
+#[derive(Debug)]
+pub enum Found<'r> {
+    /// A rule, which [`Router::serve`] carries out.
+    Rule(FoundRule<'r>),
+    /// No rule, or a preflight: it is answered at once.
+    Answered(Decision<'r>),
+}
+
+/// The rule of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct FoundRule<'r> {
+    rule: &'r Rule,
+    listener: &'r Listener,
+    entry: &'r Entry<Matched>,
+}
 
 /// What is done with a request.
 #[derive(Debug)]
@@ -16,7 +36,7 @@ pub struct Decision<'r> {
     /// Answer or forward.
     pub outcome: Outcome<'r>,
     /// Cross-origin headers for the response.
-    pub cors: CorsHeaders,
+    pub cors: Vec<HeaderEdit<'static>>,
 }
 
 /// A chosen rule and backendRef: small enough to be kept for the response.
@@ -37,31 +57,70 @@ pub enum Outcome<'r> {
         backend: &'r str,
         /// The Host that the backend is to see, if it is rewritten.
         hostname: Option<&'r str>,
-        /// The new path, without query, if it is rewritten.
+        /// The new `:path`, with its query, if it is rewritten.
         path: Option<Vec<u8>>,
     },
 }
 
+impl<'r> FoundRule<'r> {
+    /// What [`ROUTE_HEADER`] says of such a request.
+    pub fn route(&self) -> &'r str {
+        &self.entry.policy.name
+    }
+
+    /// The listener that the request came in at: `<namespace>/<Gateway>/<listener>`.
+    pub fn listener(&self) -> &'r str {
+        self.listener.name()
+    }
+
+    /// What the response needs if something else than the rule answers.
+    pub fn applied(&self) -> Applied {
+        Applied {
+            rule: self.entry.policy.rule,
+            backend: None,
+        }
+    }
+
+    /// The cross-origin headers of the rule's own filter.
+    pub fn cors(&self, head: &RequestHead) -> Vec<HeaderEdit<'static>> {
+        let cors = self.rule.actions.cors.as_ref();
+        cors.map(|cors| cors.response_edits(head))
+            .unwrap_or_default()
+    }
+}
+
 impl Router {
-    /// Decides on a request that came in at a listener. `draw` gives a number evenly drawn from all
-    /// `u64`; it is called where there are several backends to choose from.
-    ///
-    /// No listener or no match is 404; a matched rule without a usable backend is 500.
+    /// Finds the rule of a request that came in at a listener. No listener or no match is 404.
+    pub fn find<'r>(&'r self, listener: Option<&'r Listener>, head: &RequestHead) -> Found<'r> {
+        let Some(listener) = listener else {
+            return Found::Answered(Decision::no_match());
+        };
+        if let Some(decision) = self.preflight(listener, head) {
+            return Found::Answered(decision);
+        }
+        let entry = listener.table.find(head);
+        let found =
+            entry.and_then(|entry| Some((entry, self.rules.get(entry.policy.rule as usize)?)));
+        match found {
+            Some((entry, rule)) => Found::Rule(FoundRule {
+                rule,
+                listener,
+                entry,
+            }),
+            None => Found::Answered(Decision::no_match()),
+        }
+    }
+
+    /// Decides on a request: [`Router::find`], then [`Router::serve`].
     pub fn decide<'r>(
         &'r self,
         listener: Option<&'r Listener>,
         head: &RequestHead,
         draw: impl FnOnce() -> u64,
     ) -> Decision<'r> {
-        let Some(listener) = listener else {
-            return Decision::no_match();
-        };
-        if let Some(decision) = self.preflight(listener, head) {
-            return decision;
-        }
-        match listener.table.find(head) {
-            Some(entry) => self.serve(entry, listener, head, draw),
-            None => Decision::no_match(),
+        match self.find(listener, head) {
+            Found::Rule(found) => self.serve(found, head, draw),
+            Found::Answered(decision) => decision,
         }
     }
 
@@ -81,21 +140,25 @@ impl Router {
                 }),
                 route: "",
                 outcome: Outcome::Reply(cors.preflight(head)),
-                cors: CorsHeaders::new(),
+                cors: Vec::new(),
             })
         })
     }
 
-    fn serve<'r>(
+    /// What a found rule does with the request. `draw` gives a number evenly drawn from all `u64`;
+    /// it is called where there are several backends to choose from. A rule without a usable
+    /// backend answers 500.
+    pub fn serve<'r>(
         &'r self,
-        entry: &'r Entry<Matched>,
-        listener: &Listener,
+        found: FoundRule<'r>,
         head: &RequestHead,
         draw: impl FnOnce() -> u64,
     ) -> Decision<'r> {
-        let Some(rule) = self.rules.get(entry.policy.rule as usize) else {
-            return Decision::no_match();
-        };
+        let FoundRule {
+            rule,
+            listener,
+            entry,
+        } = found;
         let prefix = entry.path.prefix();
         let decision = |backend: Option<u32>, cors: Option<&Cors>, outcome| Decision {
             applied: Some(Applied {
@@ -104,11 +167,11 @@ impl Router {
             }),
             route: match outcome {
                 Outcome::Reply(_) => "",
-                Outcome::Forward { .. } => &entry.policy.name,
+                Outcome::Forward { .. } => found.route(),
             },
             outcome,
             cors: cors
-                .map(|cors| cors.response_headers(head))
+                .map(|cors| cors.response_edits(head))
                 .unwrap_or_default(),
         };
         let cors = rule.actions.cors.as_ref();
@@ -128,31 +191,50 @@ impl Router {
         };
         decision(chosen, cors.or(own.cors.as_ref()), outcome)
     }
+
+    /// Everything that a decision to forward writes into the request: what the rule and the
+    /// backendRef say, `:path`, and the headers that lead to the dispatch route, which replace what
+    /// the client wrote into them.
+    pub fn request_edits<'e>(
+        &'e self,
+        decision: &'e Decision,
+        head: &RequestHead,
+    ) -> impl Iterator<Item = HeaderEdit<'e>> {
+        let applied = decision.applied.filter(|_| decision.is_forward());
+        let own = applied.into_iter().flat_map(|applied| self.edits(applied));
+        own.chain(decision.dispatch_edits(head))
+    }
+
+    fn edits(&self, applied: Applied) -> impl Iterator<Item = HeaderEdit<'_>> {
+        let actions = self.actions(applied);
+        actions
+            .flat_map(|actions| &actions.request_headers)
+            .flat_map(|modifier| modifier.edits())
+    }
 }
 
 impl Decision<'_> {
-    /// The headers that lead a forwarded request to its dispatch route. What the client wrote into
-    /// them is overwritten or removed.
-    pub fn dispatch_edits<'e>(
-        &'e self,
-        head: &RequestHead,
-    ) -> impl Iterator<Item = HeaderEdit<'e>> {
+    fn is_forward(&self) -> bool {
+        matches!(self.outcome, Outcome::Forward { .. })
+    }
+
+    fn dispatch_edits<'e>(&'e self, head: &RequestHead) -> impl Iterator<Item = HeaderEdit<'e>> {
         let edits = match &self.outcome {
-            Outcome::Reply(_) => [None; 3],
+            Outcome::Reply(_) => [const { None }; 4],
             Outcome::Forward {
-                backend, hostname, ..
+                backend,
+                hostname,
+                path,
             } => {
-                let name = HOST_HEADER.as_bytes();
-                let forged = head.values(name).next().map(|_| HeaderEdit::Remove(name));
-                let host = hostname.map(|host| HeaderEdit::Set(name, host.as_bytes()));
-                let route = self.route.as_bytes();
+                let mut forged = head.values(HOST_HEADER.as_bytes());
+                let forged = forged.next().map(|_| HeaderEdit::remove(HOST_HEADER));
+                let host = hostname.map(|host| HeaderEdit::set(HOST_HEADER, host.as_bytes()));
+                let path = path.as_deref();
                 [
+                    path.map(|path| HeaderEdit::set(":path", path)),
                     host.or(forged),
-                    Some(HeaderEdit::Set(ROUTE_HEADER.as_bytes(), route)),
-                    Some(HeaderEdit::Set(
-                        BACKEND_HEADER.as_bytes(),
-                        backend.as_bytes(),
-                    )),
+                    Some(HeaderEdit::set(ROUTE_HEADER, self.route.as_bytes())),
+                    Some(HeaderEdit::set(BACKEND_HEADER, backend.as_bytes())),
                 ]
             }
         };
@@ -166,7 +248,7 @@ impl Decision<'_> {
             applied: None,
             route: "",
             outcome: Outcome::Reply(Reply::new(404)),
-            cors: CorsHeaders::new(),
+            cors: Vec::new(),
         }
     }
 }
@@ -209,11 +291,17 @@ fn forward<'r>(
     prefix: Option<&str>,
 ) -> Outcome<'r> {
     let rewrites = || [&own.rewrite, &rule.rewrite].into_iter().flatten();
+    let path = rewrites().find_map(|rewrite| rewrite.path.as_ref());
     Outcome::Forward {
         backend,
         hostname: rewrites().find_map(|rewrite| rewrite.hostname.as_deref()),
-        path: rewrites()
-            .find_map(|rewrite| rewrite.path.as_ref())
-            .map(|path| path.apply(head.path(), prefix)),
+        path: path.map(|path| {
+            let mut path = path.apply(head.path(), prefix);
+            if let Some(query) = head.query() {
+                path.push(b'?');
+                path.extend_from_slice(query);
+            }
+            path
+        }),
     }
 }

@@ -102,7 +102,7 @@ fn rewrites_of_the_backend_go_first() {
         "backendRefs": [{"name": "b", "port": 80, "filters": [{"type": "URLRewrite", "urlRewrite": {"hostname": "own.com"}}]}]}"#;
     assert_eq!(
         outcome(&router(&one_rule(rule)), &head("GET", "/a/b?q", &[]), 0),
-        "ns/b:80@own.com /x/b"
+        "ns/b:80@own.com /x/b?q"
     );
 }
 
@@ -119,18 +119,18 @@ fn header_changes_of_rule_and_backend_follow_each_other() {
         set("2")
     );
     let router = router(&one_rule(&rule));
-    let decision = router.decide(
-        router.listener_for(None, b"h"),
-        &head("GET", "/", &[]),
-        || 0,
-    );
+    let head = head("GET", "/", &[("x-gateway-host", "forged")]);
+    let decision = router.decide(router.listener_for(None, b"h"), &head, || 0);
     let applied = decision.applied.unwrap();
     assert_eq!(router.route_name(applied), "httproute/ns/r/rule/0");
-    assert!(
-        router
-            .request_edits(applied)
-            .eq([HeaderEdit::Set(b"x", b"1"), HeaderEdit::Set(b"x", b"2")])
-    );
+    let set = |name, value: &'static str| HeaderEdit::set(name, value.as_bytes());
+    assert!(router.request_edits(&decision, &head).eq([
+        set("x", "1"),
+        set("x", "2"),
+        HeaderEdit::remove(HOST_HEADER),
+        set(ROUTE_HEADER, "httproute/ns/r/rule/0/match/0/*"),
+        set(BACKEND_HEADER, "ns/b:80"),
+    ]));
     assert_eq!(router.response_edits(applied).count(), 0);
 }
 
@@ -177,7 +177,7 @@ fn filters_of_a_backend_answer_and_allow_as_those_of_a_rule() {
     let decision = router.decide(router.listener_for(None, b"h.com"), &request, || 0);
     assert_eq!(
         decision.cors,
-        [("access-control-allow-origin", b"*".to_vec())]
+        [HeaderEdit::set("access-control-allow-origin", &b"*"[..])]
     );
     assert_eq!(outcome(&router, &head("GET", "/go", &[]), 0), "302");
 }

@@ -5,6 +5,7 @@ use super::canary::Canary;
 use super::guard::Guard;
 use super::metrics::Counters;
 use super::spec::{CanaryFilterSpec, CanarySpec, RouteTargetSpec, Variant};
+use crate::header::HeaderEdit;
 use crate::host::{Host, HostError};
 use crate::reply::Reply;
 use crate::request::RequestHead;
@@ -61,8 +62,8 @@ pub enum CanaryAction<'c> {
 pub struct Chosen {
     canary: usize,
     backend: usize,
-    /// Headers for the response: sessions and generated keys. `set-cookie` is added, others are set.
-    pub headers: Vec<(String, String)>,
+    /// Of the response: sessions and generated keys.
+    edits: Vec<HeaderEdit<'static>>,
     /// Its status is in the trailers; only if a guard wants to know.
     grpc: bool,
     started: Option<u64>,
@@ -76,6 +77,39 @@ pub enum Observation {
     Complete,
     /// The headers; the gRPC status is in the trailers.
     AwaitsTrailers,
+}
+
+impl<'c> Selection<'c> {
+    /// The backend of a choice that [`BACKEND_HEADER`] names; who takes it writes that header.
+    pub fn take_backend(&mut self) -> Option<&'c str> {
+        match &mut self.action {
+            CanaryAction::Forward {
+                header,
+                backend,
+                is_named,
+                ..
+            } if *header == BACKEND_HEADER => {
+                *is_named = true;
+                Some(backend)
+            }
+            _ => None,
+        }
+    }
+
+    /// What is written into the request: forged headers are removed, the choice is named.
+    pub fn request_edits(&self) -> impl Iterator<Item = HeaderEdit<'c>> + '_ {
+        let named = match &self.action {
+            CanaryAction::Forward {
+                header,
+                backend,
+                is_named: false,
+                ..
+            } => Some(HeaderEdit::set(*header, backend.as_bytes())),
+            _ => None,
+        };
+        let forged = self.forged.iter().map(|name| HeaderEdit::remove(*name));
+        forged.chain(named)
+    }
 }
 
 impl Canaries {
@@ -144,29 +178,46 @@ impl Canaries {
         Ok(())
     }
 
-    /// Decides on a request.
+    /// The route of a request whose rule another filter has found, where a canary asks for it.
     ///
     /// # Errors
     /// The host does not do what every host does.
-    pub fn decide(&self, head: &RequestHead, host: &dyn Host) -> Result<Selection<'_>, HostError> {
-        let route = match self.targets.has_routes() {
-            true => self.route_from.read(head, host)?,
-            false => String::new(),
-        };
-        let at = self.targets.find(&route, None).map(|at| at as usize);
+    pub fn read_route(&self, head: &RequestHead, host: &dyn Host) -> Result<String, HostError> {
+        match self.targets.has_routes() {
+            true => self.route_from.read(head, host),
+            false => Ok(String::new()),
+        }
+    }
+
+    /// Decides on a request of that route:
+    /// `httproute/<namespace>/<name>/rule/<i>/match/<j>/<host>`.
+    ///
+    /// # Errors
+    /// The host does not do what every host does.
+    pub fn decide(
+        &self,
+        route: &str,
+        head: &RequestHead,
+        host: &dyn Host,
+    ) -> Result<Selection<'_>, HostError> {
+        let at = self.targets.find(route, None).map(|at| at as usize);
         let found = at.and_then(|at| Some((at, self.all.get(at)?)));
-        let is_forged = |name: &&str| {
-            let is_own = found.is_some_and(|(_, canary)| *canary.header == **name);
-            !is_own && head.values(name.as_bytes()).next().is_some()
-        };
-        let owned = self.owned.iter().map(|name| &**name);
+        let own = found.map(|(_, canary)| &*canary.header);
         Ok(Selection {
-            forged: owned.filter(is_forged).collect(),
+            forged: self.forged(head, own),
             action: match found {
-                Some((at, canary)) => self.chosen(at, canary, &route, head, host)?,
+                Some((at, canary)) => self.chosen(at, canary, route, head, host)?,
                 None => CanaryAction::Pass,
             },
         })
+    }
+
+    /// The headers that name a choice and that a client sent, but for that of the canary that decides.
+    pub fn forged(&self, head: &RequestHead, own: Option<&str>) -> Vec<&str> {
+        let owned = self.owned.iter().map(|name| &**name);
+        let is_forged =
+            |name: &&str| own != Some(*name) && head.values(name.as_bytes()).next().is_some();
+        owned.filter(is_forged).collect()
     }
 
     fn chosen<'c>(
@@ -211,7 +262,7 @@ impl Canaries {
             chosen: Chosen {
                 canary: at,
                 backend: choice.backend,
-                headers: choice.headers,
+                edits: choice.edits,
                 grpc: canary.guard.is_some() && is_grpc(),
                 started: choice.now,
                 first_byte: None,
@@ -219,16 +270,14 @@ impl Canaries {
         })
     }
 
-    /// The response header that tells who served, and its value.
-    pub fn variant(&self, chosen: &Chosen) -> Option<(&str, &str)> {
-        let canary = self.all.get(chosen.canary)?;
-        let header = canary.variant_header.as_deref()?;
-        let variant = match canary.backends.side(chosen.backend) {
-            Some(Variant::Canary) => "canary",
-            Some(Variant::Stable) => "stable",
-            None => canary.backends.get(chosen.backend)?.0?,
-        };
-        Some((header, variant))
+    /// What is written into the response, once: sessions, generated keys, and who served.
+    pub fn response_edits<'c>(
+        &'c self,
+        chosen: &'c mut Chosen,
+    ) -> impl Iterator<Item = HeaderEdit<'c>> {
+        let canary = self.all.get(chosen.canary);
+        let served = canary.and_then(|canary| canary.variant_edit(chosen.backend));
+        chosen.edits.drain(..).chain(served)
     }
 
     /// Whether the guard of a choice wants to know what became of it.

@@ -7,7 +7,7 @@ use super::ramp::{Planned, Ramp};
 use super::session::Session;
 use super::spec::{CanarySpec, Variant};
 use super::sticky::{Drawn, Sticky};
-use crate::header;
+use crate::header::{self, HeaderEdit};
 use crate::host::{Host, HostError};
 use crate::key::Subject;
 use crate::request::RequestHead;
@@ -23,7 +23,7 @@ pub(super) struct Canary {
     sticky: Option<Sticky>,
     session: Option<Session>,
     pub(super) guard: Option<Guard>,
-    pub(super) variant_header: Option<Box<str>>,
+    variant_header: Option<Box<str>>,
 }
 
 /// The canary's share, before the guard.
@@ -33,15 +33,12 @@ enum Plan {
     Ramp(Ramp),
 }
 
-/// Name and value.
-pub(super) type Header = (String, String);
-
 /// The backend of a request, by its position.
 #[derive(Debug)]
 pub(super) struct Choice {
     pub(super) backend: usize,
-    /// Response headers.
-    pub(super) headers: Vec<Header>,
+    /// Of the response.
+    pub(super) edits: Vec<HeaderEdit<'static>>,
     /// Nanoseconds since 1970, if the clock was read.
     pub(super) now: Option<u64>,
 }
@@ -97,29 +94,40 @@ impl Canary {
         };
         let at = now.unwrap_or_default();
         let share = self.share(at);
-        let (backend, headers) = match self.forced(&subject)? {
+        let (backend, edits) = match self.forced(&subject)? {
             Some(Variant::Canary) => (self.backends.on(Variant::Canary, 0), Vec::new()),
             Some(Variant::Stable) => {
-                let (draw, headers) = self.draw(&subject, host)?;
-                (self.backends.on(Variant::Stable, draw), headers)
+                let (draw, edits) = self.draw(&subject, host)?;
+                (self.backends.on(Variant::Stable, draw), edits)
             }
             None => match self.kept(head, share, at) {
-                Some((backend, header)) => (Some(backend), Vec::from_iter(header)),
+                Some((backend, edit)) => (Some(backend), Vec::from_iter(edit)),
                 None => {
-                    let (draw, mut headers) = self.draw(&subject, host)?;
+                    let (draw, mut edits) = self.draw(&subject, host)?;
                     let backend = self.backends.drawn(draw, share);
                     let hash = backend.and_then(|at| Some(self.backends.get(at)?.1));
                     let session = self.session.as_ref().zip(hash);
-                    headers.extend(session.map(|(session, hash)| session.header(hash, None, at)));
-                    (backend, headers)
+                    edits.extend(session.map(|(session, hash)| session.edit(hash, None, at)));
+                    (backend, edits)
                 }
             },
         };
         Ok(backend.map(|backend| Choice {
             backend,
-            headers,
+            edits,
             now,
         }))
+    }
+
+    /// The response header that tells who served.
+    pub(super) fn variant_edit(&self, backend: usize) -> Option<HeaderEdit<'_>> {
+        let header = self.variant_header.as_deref()?;
+        let variant = match self.backends.side(backend) {
+            Some(Variant::Canary) => "canary",
+            Some(Variant::Stable) => "stable",
+            None => self.backends.get(backend)?.0?,
+        };
+        Some(HeaderEdit::set(header, variant.as_bytes()))
     }
 
     /// Where the first override that decides sends a request.
@@ -133,24 +141,32 @@ impl Canary {
     }
 
     /// The backend of the client's session, and the header that goes on with it if it needs one.
-    fn kept(&self, head: &RequestHead, share: f64, at: u64) -> Option<(usize, Option<Header>)> {
+    fn kept(
+        &self,
+        head: &RequestHead,
+        share: f64,
+        at: u64,
+    ) -> Option<(usize, Option<HeaderEdit<'static>>)> {
         let session = self.session.as_ref()?;
         let held = session.of(head, at)?;
         let backend = self.backends.of_session(held.backend, share)?;
         let renewed = session.is_renewed(held, at);
         Some((
             backend,
-            renewed.then(|| session.header(held.backend, Some(held), at)),
+            renewed.then(|| session.edit(held.backend, Some(held), at)),
         ))
     }
 
-    fn draw(&self, subject: &Subject, host: &dyn Host) -> Result<(u64, Vec<Header>), HostError> {
+    fn draw(
+        &self,
+        subject: &Subject,
+        host: &dyn Host,
+    ) -> Result<(u64, Vec<HeaderEdit<'static>>), HostError> {
         let Some(sticky) = &self.sticky else {
             return Ok((host.draw(), Vec::new()));
         };
         let Drawn { draw, set_cookie } = sticky.draw(subject, host)?;
-        let header = set_cookie.map(|cookie| ("set-cookie".to_owned(), cookie));
-        Ok((draw, Vec::from_iter(header)))
+        Ok((draw, Vec::from_iter(set_cookie)))
     }
 
     /// The canary's share at a time, guard included.

@@ -1,7 +1,7 @@
 //! `Set-Cookie` (RFC 6265, 4.1).
 
 use super::spec::{CookieSpec, SameSite};
-use crate::header::is_token;
+use crate::header::{HeaderEdit, is_token};
 use crate::route::InvalidConfig;
 use crate::time::duration;
 use std::fmt::Write as _;
@@ -19,10 +19,11 @@ impl Cookie {
         &self.name
     }
 
-    /// The header's value, the cookie's in quotes as Envoy writes it
+    /// The response header that sets the cookie, the value in quotes as Envoy writes it
     /// (`Utility::makeSetCookieValue` in `source/common/http/utility.cc`).
-    pub(super) fn set(&self, value: &str) -> String {
-        format!("{}=\"{value}\"{}", self.name, self.attributes)
+    pub(super) fn edit(&self, value: &str) -> HeaderEdit<'static> {
+        let line = format!("{}=\"{value}\"{}", self.name, self.attributes);
+        HeaderEdit::add("set-cookie", line.into_bytes())
     }
 }
 
@@ -89,10 +90,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn cookie(spec: serde_json::Value) -> Result<String, String> {
+    fn cookie(spec: serde_json::Value) -> Result<HeaderEdit<'static>, String> {
         let spec: CookieSpec = serde_json::from_value(spec).unwrap();
         let cookie = Cookie::try_from(&spec).map_err(|error| error.to_string());
-        cookie.map(|cookie| cookie.set("7"))
+        cookie.map(|cookie| cookie.edit("7"))
     }
 
     #[test]
@@ -105,6 +106,7 @@ mod tests {
                 "a=\"7\"; Max-Age=86400; Path=/b; Domain=example.com; SameSite=None; Secure",
             ),
         ] {
+            let expected = HeaderEdit::add("set-cookie", expected.as_bytes());
             assert_eq!(cookie(spec).unwrap(), expected);
         }
     }

@@ -7,7 +7,7 @@
 
 use super::cookie::Cookie;
 use super::spec::{CookieLifetime, CookieSpec, SessionPersistenceSpec, SessionType};
-use crate::header::is_token;
+use crate::header::{HeaderEdit, is_token};
 use crate::request::RequestHead;
 use crate::route::InvalidConfig;
 use crate::time::duration;
@@ -83,7 +83,7 @@ impl Session {
     }
 
     /// The response header that begins a session with a backend, or goes on with one.
-    pub(super) fn header(&self, backend: u64, held: Option<Token>, now: u64) -> (String, String) {
+    pub(super) fn edit(&self, backend: u64, held: Option<Token>, now: u64) -> HeaderEdit<'static> {
         let seen = now / SECOND;
         let begun = held.map_or(seen, |token| token.begun);
         let token = match self.is_timed() {
@@ -91,8 +91,8 @@ impl Session {
             false => format!("{backend:016x}"),
         };
         match &self.carrier {
-            Carrier::Cookie(cookie) => ("set-cookie".to_owned(), cookie.set(&token)),
-            Carrier::Header(name) => (name.to_string(), token),
+            Carrier::Cookie(cookie) => cookie.edit(&token),
+            Carrier::Header(name) => HeaderEdit::set(name.to_string(), token.into_bytes()),
         }
     }
 
@@ -157,17 +157,19 @@ mod tests {
     #[test]
     fn a_session_is_what_was_handed_out() {
         let cookie = session(json!({"sessionName": "S"})).unwrap();
-        let (name, value) = cookie.header(0xabc, None, 0);
-        assert_eq!(name, "set-cookie");
-        assert_eq!(value, "S=\"0000000000000abc\"; Path=/; HttpOnly");
+        let set_cookie = |value: &'static str| HeaderEdit::add("set-cookie", value.as_bytes());
+        assert_eq!(
+            cookie.edit(0xabc, None, 0),
+            set_cookie("S=\"0000000000000abc\"; Path=/; HttpOnly")
+        );
         assert_eq!(
             held(&cookie, "cookie", "x=1; S=0000000000000abc", 9),
             Some(0xabc)
         );
         let header = session(json!({"sessionName": "Session-A", "type": "Header"})).unwrap();
         assert_eq!(
-            header.header(7, None, 0),
-            ("session-a".to_owned(), "0000000000000007".to_owned())
+            header.edit(7, None, 0),
+            HeaderEdit::set("session-a", &b"0000000000000007"[..])
         );
         assert_eq!(held(&header, "session-a", "0000000000000007", 9), Some(7));
         for forged in ["", "g", "7.1.1", "10000000000000007"] {
@@ -180,9 +182,14 @@ mod tests {
         let spec = json!({"absoluteTimeout": "100s", "idleTimeout": "10s",
                           "cookieConfig": {"lifetimeType": "Permanent"}, "path": "/cart"});
         let session = session(spec).unwrap();
-        let (_, value) = session.header(1, None, 1_000 * SECOND);
-        let expected = "shop-a-1=\"0000000000000001.3e8.3e8\"; Max-Age=100; Path=/cart; HttpOnly";
-        assert_eq!(value, expected);
+        let set_cookie = |token: &str| {
+            let cookie = format!("shop-a-1=\"{token}\"; Max-Age=100; Path=/cart; HttpOnly");
+            HeaderEdit::add("set-cookie", cookie.into_bytes())
+        };
+        assert_eq!(
+            session.edit(1, None, 1_000 * SECOND),
+            set_cookie("0000000000000001.3e8.3e8")
+        );
         let at = |token: &str, now| held(&session, "cookie", &format!("shop-a-1={token}"), now);
         assert_eq!(at("1.3e8.3e8", 1_009), Some(1));
         assert_eq!(at("1.3e8.3e8", 1_010), None, "idle");
@@ -192,8 +199,10 @@ mod tests {
         let token = Token::read("1.3e8.3e8", true).unwrap();
         assert!(session.is_renewed(token, 1_001 * SECOND));
         assert!(!session.is_renewed(token, 1_000 * SECOND));
-        let (_, renewed) = session.header(1, Some(token), 1_001 * SECOND);
-        assert!(renewed.starts_with("shop-a-1=\"0000000000000001.3e8.3e9\""));
+        assert_eq!(
+            session.edit(1, Some(token), 1_001 * SECOND),
+            set_cookie("0000000000000001.3e8.3e9")
+        );
     }
 
     #[test]

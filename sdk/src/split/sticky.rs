@@ -3,6 +3,7 @@
 use super::cookie::Cookie;
 use super::race::Salt;
 use super::spec::StickySpec;
+use crate::header::HeaderEdit;
 use crate::host::{Host, HostError};
 use crate::key::{Key, Subject};
 use crate::route::InvalidConfig;
@@ -19,8 +20,8 @@ pub(super) struct Sticky {
 #[derive(Debug)]
 pub(super) struct Drawn {
     pub(super) draw: u64,
-    /// The value of `set-cookie` for a client that got its key now.
-    pub(super) set_cookie: Option<String>,
+    /// For a client that got its key now.
+    pub(super) set_cookie: Option<HeaderEdit<'static>>,
 }
 
 impl Sticky {
@@ -63,7 +64,7 @@ impl Sticky {
         let value = format!("{:016x}", host.draw());
         Ok(Drawn {
             draw: of(value.as_bytes()),
-            set_cookie: Some(cookie.set(&value)),
+            set_cookie: Some(cookie.edit(&value)),
         })
     }
 }

@@ -19,7 +19,7 @@ fn clients_are_the_same_as_natively() {
     let folded = (0..5_000).fold(0u64, |sum, client: u32| {
         let user = client.to_string();
         let head = RequestHead::new([(&b"x-user"[..], user.as_bytes())]);
-        let selection = canaries.decide(&head, &host).unwrap();
+        let selection = canaries.decide("", &head, &host).unwrap();
         let CanaryAction::Forward { backend, .. } = selection.action else {
             return 0;
         };

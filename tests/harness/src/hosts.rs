@@ -14,7 +14,7 @@ use crate::proxy::{self, Certificates, Modules, Services};
 use crate::scenario::{GatewayRef, Scenario};
 use crate::wasm_host::{Deadline, EnvoyVersion, LoadError, Runtime};
 use gateway_bundle::{Bundle, GatewayBundle, LoadErrors, Manifests, Problem, Severity};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -142,7 +142,7 @@ impl Hosts {
         match kind {
             HostKind::Core => Ok(()),
             HostKind::Wasmtime => {
-                let loaded = self.runtime.load(&self.options.modules.route_match);
+                let loaded = self.runtime.load(&self.options.modules.gateway);
                 loaded.map(drop).map_err(OpenError::Module)
             }
             HostKind::Envoy => self.binary().map(drop),
@@ -177,7 +177,6 @@ impl Hosts {
             &gateway,
             &self.options.modules,
             &self.options.services,
-            &BTreeSet::new(),
         );
         let mut proxy = proxy.map_err(|error| HostError::new(&error))?;
         let mut made = Certificates::default();

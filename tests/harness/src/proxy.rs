@@ -16,22 +16,18 @@ use crate::wasm_host::WasmCode;
 use gateway_bundle::{
     Bundle, GatewayBundle, KustomizeOptions, ListenerInfo, LoadErrors, Manifests, bundle, kustomize,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use thiserror::Error;
 
 /// Where the services listen that filters may call, by the name of their cluster.
 pub type Services = BTreeMap<String, SocketAddr>;
 
-/// The modules of the filters.
+/// The modules that a bundle loads.
 #[derive(Debug, Clone)]
 pub struct Modules {
-    /// `route-match`, or what is tried in its place.
-    pub route_match: WasmCode,
-    /// `rate-limit`.
-    pub rate_limit: WasmCode,
-    /// `canary`.
-    pub canary: WasmCode,
+    /// `gateway`, or what is tried in its place.
+    pub gateway: WasmCode,
 }
 
 /// Why there is no proxy for a Gateway.
@@ -51,8 +47,7 @@ pub enum ProxyError {
     NotOfABundle(String),
 }
 
-/// The proxy for one Gateway, out of the objects that [`kustomize`] writes for it. `fail_open` are the
-/// filters that are passed over when their module fails.
+/// The proxy for one Gateway, out of the objects that [`kustomize`] writes for it.
 ///
 /// # Errors
 /// See [`ProxyError`].
@@ -61,7 +56,6 @@ pub fn proxy(
     gateway: &GatewayBundle,
     modules: &Modules,
     services: &Services,
-    fail_open: &BTreeSet<String>,
 ) -> Result<Proxy, ProxyError> {
     let one = Bundle {
         gateways: vec![gateway.clone()],
@@ -70,7 +64,6 @@ pub fn proxy(
     // On this machine no etcd has to store it.
     let options = KustomizeOptions {
         most_bytes: usize::MAX,
-        fail_open: fail_open.clone(),
         ..KustomizeOptions::default()
     };
     let written = kustomize(manifests, &one, &options);

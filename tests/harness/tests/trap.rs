@@ -3,8 +3,6 @@
 
 #![cfg(test)]
 
-#[allow(dead_code, reason = "each target uses a part of it")]
-mod built;
 mod required_envoy;
 
 use std::fs;
@@ -16,18 +14,21 @@ use gateway_harness::runner::{Outcome, Runner, Verdict};
 use gateway_harness::scenario;
 use gateway_harness::wasm_host::WasmCode;
 
-/// Passes requests on, and fails at one with the header `x-trap`.
+/// Leads requests to a backend, and fails at one with the header `x-trap`.
 const TRAPPER: &str = r#"(module
     (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_replace_header_map_value" (func $set (param i32 i32 i32 i32 i32) (result i32)))
     (memory (export "memory") 1)
     (data (i32.const 100) "x-trap")
+    (data (i32.const 200) "x-gateway-backend")
+    (data (i32.const 300) "default/app:8080")
     (func (export "proxy_abi_version_0_2_1"))
     (func (export "_initialize"))
     (func (export "malloc") (param i32) (result i32) (i32.const 1024))
     (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
         (if (i32.eqz (call $get (i32.const 0) (i32.const 100) (i32.const 6) (i32.const 0) (i32.const 4)))
             (then unreachable))
-        (i32.const 0)))"#;
+        (call $set (i32.const 0) (i32.const 200) (i32.const 17) (i32.const 300) (i32.const 16))))"#;
 
 /// Three requests, of which the second one is the trap, to a Gateway with limits.
 fn outcomes(host: HostKind, list: &str, last: u16) -> Vec<Outcome> {
@@ -55,10 +56,8 @@ fn outcomes(host: HostKind, list: &str, last: u16) -> Vec<Outcome> {
     );
     fs::write(folder.path().join("cases.yaml"), cases).unwrap();
     let scenarios = scenario::load(folder.path()).unwrap();
-    let rate_limit = WasmCode::new("trapper", wat::parse_str(TRAPPER).unwrap());
     let modules = Modules {
-        rate_limit,
-        ..built::filters()
+        gateway: WasmCode::new("trapper", wat::parse_str(TRAPPER).unwrap()),
     };
     let hosts = Hosts::new(HostOptions::new(modules)).unwrap();
     Runner::new(host, |scenario, gateway| {

@@ -17,6 +17,9 @@ use crate::explain::source_location::RuleSource;
 use crate::explain::{canary, filters, limits};
 use gateway_harness::exchange::{Answer, Direction, Headers, Passage};
 
+/// The filter that a bundle loads.
+const FILTER: &str = "gateway";
+
 /// One request on its way, as far as it has been explained.
 pub(super) struct Trip<'a> {
     pub(super) request: &'a Request,
@@ -58,7 +61,11 @@ impl Explainer<'_> {
         let preflight = preflight.is_some_and(|winner| winner.preflight_for.is_some());
         let of_route = self.route_filters(place, trip.answer, preflight);
         explanation.filters = filters::facts(passages, of_route);
-        self.trace_limits(trip, explanation);
+        if let Some(found) = found.as_ref().filter(|_| !preflight) {
+            self.trace_limits(trip, found, explanation);
+        }
+        let calls = lock(&self.calls);
+        explanation.asked_of_service = calls.iter().filter_map(limits::question).collect();
     }
 
     fn trace_rule(
@@ -73,7 +80,7 @@ impl Explainer<'_> {
         explanation.conditions = place.map_or(Vec::new(), |place| self.sources.conditions(place));
 
         let chosen = backend_of(trip.answer);
-        let decided = self.decided(trip, chosen.as_deref());
+        let decided = self.decided(trip, found, chosen.as_deref());
         let canary = self.gateway.canary.as_ref().zip(decided.as_ref());
         let canary = canary.and_then(|(spec, decided)| canary::find(spec, decided));
         if let Some((found, decided)) = canary.as_ref().zip(decided.as_ref()) {
@@ -117,31 +124,33 @@ impl Explainer<'_> {
         features.map(str::to_owned).collect()
     }
 
-    fn trace_limits(&self, trip: &Trip, explanation: &mut Explanation) {
-        let filter = "rate-limit";
-        let passage = passage(trip.answer, filter);
+    fn trace_limits(&self, trip: &Trip, found: &Found, explanation: &mut Explanation) {
+        let passage = passage(trip.answer);
         if let (Some(spec), Some(passage)) = (&self.gateway.rate_limit, passage) {
             let seen = limits::Seen {
                 head: head(&passage.before),
-                host: self.mock(filter, trip, &passage.before),
+                host: self.mock(trip, &passage.before),
+                route: found.name(),
+                listener: trip.listener,
             };
             explanation.limits = limits::local(spec, &seen, self.sources);
         }
-        let calls = lock(&self.calls);
-        explanation.asked_of_service = calls.iter().filter_map(limits::question).collect();
     }
 
-    /// What the canary filter had before it, if the request came so far.
+    /// What a canary had before it, if the request came so far: the rule and the limits answer first.
     fn decided<'a>(
         &self,
         trip: &Trip<'a>,
+        found: &'a Found,
         backend: Option<&'a str>,
     ) -> Option<canary::Decided<'a>> {
-        let filter = "canary";
-        let passage = passage(trip.answer, filter)?;
-        Some(canary::Decided {
+        let passage = passage(trip.answer)?;
+        let own_answer = backend::answers(found.rule);
+        let asked = !passage.replied || (trip.answer.status == 500 && !own_answer);
+        asked.then(|| canary::Decided {
             head: head(&passage.before),
-            host: self.mock(filter, trip, &passage.before),
+            host: self.mock(trip, &passage.before),
+            route: found.name(),
             backend,
             response: &trip.answer.headers,
         })
@@ -170,13 +179,13 @@ impl Explainer<'_> {
     }
 
     /// A host that shows what a filter saw: the time, the listener, the client, and shared data.
-    fn mock(&self, filter: &str, trip: &Trip, headers: &Headers) -> MockHost {
+    fn mock(&self, trip: &Trip, headers: &Headers) -> MockHost {
         let client = head(headers).source.unwrap_or(LOOPBACK);
         let host = MockHost::default()
             .attribute("source.address", SocketAddr::new(client, 0).to_string())
             .attribute("xds.virtual_host_name", format!("{}/*", trip.listener));
         host.time.set(self.envoy.process().clock().nanoseconds());
-        host.shared.replace(self.envoy.shared_data(filter));
+        host.shared.replace(self.envoy.shared_data(FILTER));
         host
     }
 }
@@ -192,9 +201,9 @@ fn head(headers: &Headers) -> RequestHead<'_> {
     head
 }
 
-fn passage<'a>(answer: &'a Answer, filter: &str) -> Option<&'a Passage> {
+fn passage(answer: &Answer) -> Option<&Passage> {
     let mut passages = answer.passages.iter();
-    passages.find(|one| one.filter == filter && one.of == Direction::Request)
+    passages.find(|one| one.filter == FILTER && one.of == Direction::Request)
 }
 
 /// The backend that a request was sent to.

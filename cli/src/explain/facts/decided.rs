@@ -9,7 +9,7 @@ use super::{Header, SourceLocation};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FilterFacts {
-    /// `route-match`, `rate-limit` or `canary`.
+    /// `gateway`.
     pub name: String,
     /// It answered itself.
     pub replied: bool,

@@ -1,7 +1,7 @@
 //! The entry, which every request matches first.
 
 use super::dispatch::Plan;
-use super::module::{ROUTE_MATCH, fails_open};
+use super::module::fails_open;
 use super::naming::{entry_file, envoy_gateway, gateway_api, prefix};
 use super::object::WrittenObject;
 use super::reference::{backend_ref, parents};
@@ -25,7 +25,7 @@ pub(super) fn objects(
     plan: &Plan,
 ) -> Vec<WrittenObject> {
     let mut objects = Vec::new();
-    let undecided_passes = fails_open(writer, ROUTE_MATCH);
+    let undecided_passes = fails_open(writer);
     for (namespace, listeners) in by_namespace(gateway, plan) {
         let undecided = format!("{}-undecided", prefix(gateway, namespace));
         objects.push(WrittenObject::new(
@@ -38,7 +38,7 @@ pub(super) fn objects(
         let filter = json!({"type": "ExtensionRef", "extensionRef":
             {"group": ENVOY_GATEWAY, "kind": "HTTPRouteFilter", "name": undecided}});
         let mut rules = vec![json!({"filters": [filter]})];
-        // Without route-match, nothing would keep its requests from the backend.
+        // Without the filter, nothing would keep its requests from the backend.
         let backend = plan.first_backend(namespace);
         let backend = backend.filter(|_| !undecided_passes);
         rules.extend(backend.map(websocket));

@@ -13,6 +13,7 @@ use crate::resolve::model::{GatewayBundle, ListenerInfo};
 use crate::resolve::target::{self, Scope};
 use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
 use gateway_filter_sdk::route::spec::{RouteMatchSpec, RouteSpec};
+use gateway_filter_sdk::stage::spec::GatewayFilterSpec;
 use serde_json::{Map, Value, json};
 
 /// The fields of an EnvoyExtensionPolicy that list extensions.
@@ -153,23 +154,22 @@ fn policy(
 ) -> WrittenObject {
     let mut limits = gateway.rate_limit.clone();
     call_the_service(writer, gateway, plan, limits.as_mut());
-    let configurations = [
-        Some(json!(routes)),
-        limits.map(|limits| json!(limits)),
-        gateway.canary.as_ref().map(|canary| json!(canary)),
-    ];
-    let filters = FILTERS.iter().zip(configurations);
-    let filters = filters.filter_map(|(name, config)| Some(wasm(writer, name, config?)));
+    let config = GatewayFilterSpec {
+        routes: routes.clone(),
+        limits,
+        canaries: gateway.canary.clone(),
+    };
+    let filter = std::iter::once(wasm(writer, json!(config)));
     let mut spec = others.clone();
     let behind = spec
         .remove("wasm")
         .and_then(|list| list.as_array().cloned());
-    let chain: Vec<Value> = filters.chain(behind.into_iter().flatten()).collect();
+    let chain: Vec<Value> = filter.chain(behind.into_iter().flatten()).collect();
     spec.insert("targetRefs".to_owned(), targets.into());
     spec.insert("wasm".to_owned(), chain.into());
     WrittenObject::new(
         format!("{}/filters.yaml", folder(gateway)),
-        "The filters, in the order in which they decide.",
+        "The filter that decides on every request.",
         (envoy_gateway(), "EnvoyExtensionPolicy"),
         name,
         spec.into(),

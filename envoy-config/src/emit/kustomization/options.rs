@@ -10,13 +10,11 @@ pub const MOST_BYTES: usize = 1_572_864 - 65_536;
 /// How a bundle is written.
 #[derive(Debug, Clone)]
 pub struct KustomizeOptions {
-    /// Where Envoy Gateway gets the modules; of a filter that an EnvoyExtensionPolicy of the manifests
-    /// loads already, what stands there if this is absent.
+    /// Where Envoy Gateway gets the module; absent: where an EnvoyExtensionPolicy of the manifests that
+    /// loads the filter already says.
     pub code: Option<CodeSource>,
-    /// Filters that are passed over when their module fails; the others answer 503.
-    pub fail_open: BTreeSet<String>,
     /// The rate limit service as `<namespace>/<service>:<port>`: a route is written for it, whose
-    /// cluster the `rate-limit` filter calls. Absent: the cluster that the configuration names.
+    /// cluster the filter calls. Absent: the cluster that the configuration names.
     pub rate_limit_service: Option<ServiceName>,
     /// Routes as `<namespace>/<name>` that alone are decided by the filters; empty is all of them.
     pub routes: BTreeSet<String>,
@@ -28,7 +26,6 @@ impl Default for KustomizeOptions {
     fn default() -> Self {
         Self {
             code: None,
-            fail_open: BTreeSet::new(),
             rate_limit_service: None,
             routes: BTreeSet::new(),
             most_bytes: MOST_BYTES,
@@ -47,7 +44,7 @@ pub struct ServiceName {
     pub port: u16,
 }
 
-/// Where Envoy Gateway gets the modules: a URL with `{name}` for the filter's.
+/// Where Envoy Gateway gets the module: a URL, in which `{name}` stands for the filter's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeSource {
     /// `https://…` of a file, else an OCI image.

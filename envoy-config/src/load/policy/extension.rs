@@ -8,6 +8,7 @@ use crate::load::typed;
 use gateway_filter_sdk::limit::spec::RateLimitFilterSpec;
 use gateway_filter_sdk::split::spec::CanaryFilterSpec;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -23,6 +24,18 @@ struct WasmExtension {
     name: Option<String>,
     #[serde(default)]
     config: Option<Value>,
+}
+
+/// What a policy of the manifests says of the `gateway` filter: its routes come from the manifests.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GatewayExtension {
+    #[serde(default, rename = "routes")]
+    _routes: IgnoredAny,
+    #[serde(default)]
+    limits: Option<RateLimitFilterSpec>,
+    #[serde(default)]
+    canaries: Option<CanaryFilterSpec>,
 }
 
 /// The configurations of the filters that a policy loads.
@@ -57,6 +70,15 @@ pub(in crate::load) fn extension(
             Some("canary") => {
                 let spec = typed::read_value(&document, &path, config)?;
                 settings.canary = Some(CanaryExtension { path, spec });
+            }
+            Some("gateway") => {
+                let spec: GatewayExtension = typed::read_value(&document, &path, config)?;
+                settings.rate_limit = spec.limits.or(settings.rate_limit);
+                let canaries = spec.canaries.map(|spec| CanaryExtension {
+                    path: format!("{path}.canaries"),
+                    spec,
+                });
+                settings.canary = canaries.or(settings.canary);
             }
             _ => {}
         }

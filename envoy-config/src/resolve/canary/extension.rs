@@ -56,7 +56,7 @@ fn mistake<'a>(
         .as_deref()
         .is_some_and(|header| header != BACKEND_HEADER)
     {
-        let message = format!("behind route-match the header is {BACKEND_HEADER}");
+        let message = format!("in a bundle the header is {BACKEND_HEADER}");
         refuse("header", &message)
     } else if canary.canary.is_none() && of_canary {
         refuse("canary", "must name the Service that is the canary")

@@ -234,7 +234,7 @@ impl Collector<'_, '_> {
             self.limits.client(&scopes).enables_envoy_headers()
         });
         Some(RateLimitFilterSpec {
-            route_from: RouteFrom::Header,
+            route_from: RouteFrom::default(),
             listeners: serving.map(|listener| listener.name.clone()).collect(),
             policies,
             service: config.service.clone().or(service),

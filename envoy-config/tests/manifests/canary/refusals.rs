@@ -15,7 +15,7 @@ fn an_extension_policy_is_checked_at_its_place() {
 }
 
 #[test]
-fn what_route_match_or_the_rule_says_is_not_said_by_the_policy() {
+fn what_the_rule_says_is_not_said_by_the_policy() {
     for (canary, expected) in [
         (
             "{name: shop, canary: v2, backends: [{name: a}]}",
@@ -23,7 +23,7 @@ fn what_route_match_or_the_rule_says_is_not_said_by_the_policy() {
         ),
         (
             "{name: shop, canary: v2, header: x-gateway-canary}",
-            "behind route-match the header is x-gateway-backend",
+            "in a bundle the header is x-gateway-backend",
         ),
         (
             "{name: shop, canary: v2, weight: 5, guard: {hold: soon}}",

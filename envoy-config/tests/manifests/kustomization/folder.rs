@@ -28,7 +28,7 @@ fn what_no_object_holds_is_parted_by_listener_and_then_refused() {
         let name = format!("gw-filters-{section}");
         let part = object(&parted, "EnvoyExtensionPolicy", &name);
         assert_eq!(part["spec"]["targetRefs"][0]["sectionName"], section);
-        let config = &part["spec"]["wasm"][0]["config"];
+        let config = &part["spec"]["wasm"][0]["config"]["routes"];
         assert_eq!(config["routes"].as_array().unwrap().len(), 700);
         assert_eq!(config["listeners"].as_array().unwrap().len(), 1);
         assert!(part.to_string().len() <= MOST_BYTES);

@@ -46,7 +46,8 @@ impl Bench {
             .into_iter()
             .map(|(n, v)| (n.as_bytes(), v.as_bytes()));
         let head = RequestHead::new(entries);
-        self.limiter.check(&head, &self.host).unwrap()
+        let scope = self.limiter.read_scope(&head, &self.host).unwrap();
+        self.limiter.check(&scope, &head, &self.host).unwrap()
     }
 
     /// How many of so many requests pass.
@@ -79,13 +80,11 @@ fn passed_headers(verdict: Verdict) -> Vec<(String, String)> {
     let Verdict::Pass(pass) = verdict else {
         panic!("{verdict:?}")
     };
-    let text = |header: &AnswerHeader| {
-        (
-            header.name.to_string(),
-            String::from_utf8_lossy(&header.value).into_owned(),
-        )
+    let written = pass.response_headers.iter().filter_map(HeaderEdit::written);
+    let text = |(name, value): (&str, &[u8])| {
+        (name.to_owned(), String::from_utf8_lossy(value).into_owned())
     };
-    pass.response_headers.iter().map(text).collect()
+    written.map(text).collect()
 }
 
 fn refusal(verdict: Verdict) -> Reply {

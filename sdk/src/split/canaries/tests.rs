@@ -25,6 +25,22 @@ fn canaries(config: &Value, host: &MockHost) -> Result<Canaries, String> {
 /// What a request got: the backend, or an answer's status; and the headers of its response.
 type Got = (String, Vec<(String, String)>);
 
+fn decide<'c>(canaries: &'c Canaries, head: &RequestHead, host: &MockHost) -> Selection<'c> {
+    let route = canaries.read_route(head, host).unwrap();
+    canaries.decide(&route, head, host).unwrap()
+}
+
+fn headers(edits: &[HeaderEdit]) -> Vec<(String, String)> {
+    let text = |(name, value): (&str, &[u8])| {
+        (name.to_owned(), String::from_utf8_lossy(value).into_owned())
+    };
+    edits
+        .iter()
+        .filter_map(HeaderEdit::written)
+        .map(text)
+        .collect()
+}
+
 impl Bench {
     fn new(config: Value) -> Self {
         let host = MockHost::default();
@@ -44,13 +60,13 @@ impl Bench {
     fn send(&self, entries: &[(&str, &str)]) -> Got {
         let entries = entries.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes()));
         let head = RequestHead::new(entries);
-        let selection = self.canaries.decide(&head, &self.host).unwrap();
+        let selection = decide(&self.canaries, &head, &self.host);
         match selection.action {
             CanaryAction::Pass => ("-".to_owned(), Vec::new()),
             CanaryAction::Reply(reply) => (reply.status.to_string(), Vec::new()),
             CanaryAction::Forward {
                 backend, chosen, ..
-            } => (backend.to_owned(), chosen.headers),
+            } => (backend.to_owned(), headers(&chosen.edits)),
         }
     }
 
@@ -251,8 +267,8 @@ fn a_share_that_cannot_be_served_is_answered() {
     let none = Bench::one(json!({"backends": [{"name": "a", "weight": 0}]}));
     assert_eq!(none.to(&[]), "500");
     let entries = [(&b"content-type"[..], &b"application/grpc"[..])];
-    let selection = none.canaries.decide(&RequestHead::new(entries), &none.host);
-    let CanaryAction::Reply(reply) = selection.unwrap().action else {
+    let selection = decide(&none.canaries, &RequestHead::new(entries), &none.host);
+    let CanaryAction::Reply(reply) = selection.action else {
         panic!("answered")
     };
     assert_eq!((reply.status, reply.grpc_status), (500, Some(14)));
@@ -267,7 +283,7 @@ fn forged_headers_decide_nothing() {
         let host = MockHost::default().attribute("xds.route_name", route);
         let entries = forged.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes()));
         let head = RequestHead::new(entries);
-        let selection = bench.canaries.decide(&head, &host).unwrap();
+        let selection = decide(&bench.canaries, &head, &host);
         let to = match selection.action {
             CanaryAction::Forward {
                 header,
@@ -323,10 +339,7 @@ fn the_choice_of_route_match_stands_where_no_canary_decides() {
     let at = |route: &str| {
         let entries = [("x-gateway-route", route), ("x-gateway-backend", "ns/b:1")];
         let entries = entries.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes()));
-        let selection = bench
-            .canaries
-            .decide(&RequestHead::new(entries), &bench.host)
-            .unwrap();
+        let selection = decide(&bench.canaries, &RequestHead::new(entries), &bench.host);
         assert!(selection.forged.is_empty());
         matches!(
             selection.action,
@@ -356,7 +369,7 @@ fn each_response_is_told_once() {
     let bench = Bench::one(json!({"weight": 100, "guard": {}}));
     let chosen = |kind: &str| {
         let head = RequestHead::new([(&b"content-type"[..], kind.as_bytes())]);
-        let selection = bench.canaries.decide(&head, &bench.host).unwrap();
+        let selection = decide(&bench.canaries, &head, &bench.host);
         let CanaryAction::Forward { chosen, .. } = selection.action else {
             panic!("forwarded")
         };

@@ -8,7 +8,7 @@ use crate::exchange::{Answer, Exchange, Headers, Protocol, Seen};
 use crate::host::{Host, HostError};
 use crate::wasm_host::http_to_grpc_status;
 use gateway_bundle::{Backend, GatewayBundle};
-use gateway_filter_sdk::action::HeaderEdit;
+use gateway_filter_sdk::header::HeaderEdit;
 use gateway_filter_sdk::reply::Reply;
 use gateway_filter_sdk::request::RequestHead;
 use gateway_filter_sdk::router::{Decision, Outcome, Router};
@@ -105,24 +105,15 @@ impl Core {
         let mut headers: Headers = ordinary
             .map(|(name, value)| (name.to_vec(), value.to_vec()))
             .collect();
-        for edit in decision
-            .applied
-            .into_iter()
-            .flat_map(|applied| self.router.request_edits(applied))
-            .chain(decision.dispatch_edits(head))
-        {
-            apply(&mut headers, edit);
-        }
-        let query = head
-            .query()
-            .map(|query| format!("?{}", text(query)))
-            .unwrap_or_default();
+        let edits = self.router.request_edits(decision, head);
+        let edits = edits.filter(|edit| edit.written().is_none_or(|(name, _)| name != ":path"));
+        edits.for_each(|edit| apply(&mut headers, edit));
         Some(Seen {
             namespace: backend.namespace.clone(),
             service: backend.service.clone(),
             method: text(head.method()),
             authority: hostname.map_or_else(|| text(head.authority()), str::to_owned),
-            path: text(path.as_deref().unwrap_or(head.path())) + &query,
+            path: path.as_deref().map_or_else(|| target(head), text),
             headers,
             trailers: exchange.trailers.clone(),
             ..Seen::default()
@@ -160,8 +151,8 @@ impl Host for Core {
             Outcome::Reply(reply) => local_reply(exchange, reply),
             Outcome::Forward { .. } => self.echo(exchange, &head, &decision),
         };
-        for (name, value) in &decision.cors {
-            apply(&mut answer.headers, HeaderEdit::Set(name.as_bytes(), value));
+        for edit in &decision.cors {
+            apply(&mut answer.headers, edit.clone());
         }
         for edit in decision
             .applied
@@ -235,10 +226,19 @@ fn client(exchange: &Exchange) -> IpAddr {
 }
 
 fn apply(headers: &mut Headers, edit: HeaderEdit) {
-    if let HeaderEdit::Set(name, _) | HeaderEdit::Remove(name) = edit {
-        headers.retain(|header| header.0 != name);
+    if let HeaderEdit::Set(name, _) | HeaderEdit::Remove(name) = &edit {
+        headers.retain(|header| header.0 != name.as_bytes());
     }
-    if let HeaderEdit::Set(name, value) | HeaderEdit::Add(name, value) = edit {
-        headers.push((name.to_vec(), value.to_vec()));
+    if let Some((name, value)) = edit.written() {
+        headers.push((name.into(), value.to_vec()));
     }
+}
+
+/// Path and query as they were sent.
+fn target(head: &RequestHead) -> String {
+    let mut entries = head.entries().iter();
+    let found = entries.find(|(name, _)| *name == b":path");
+    found.map_or_else(String::new, |(_, value)| {
+        String::from_utf8_lossy(value).into_owned()
+    })
 }

@@ -51,9 +51,7 @@ pub(super) fn filters(
 fn filter(entry: &Value, modules: &Modules) -> Result<WasmFilter, ProxyError> {
     let name = text(entry, "/name").unwrap_or_default();
     let module = match name {
-        "route-match" => &modules.route_match,
-        "rate-limit" => &modules.rate_limit,
-        "canary" => &modules.canary,
+        "gateway" => &modules.gateway,
         other => return Err(ProxyError::UnknownFilter(other.to_owned())),
     };
     Ok(WasmFilter {

@@ -19,34 +19,36 @@ fn limits(service: serde_json::Value) -> Option<RateLimitFilterSpec> {
 
 fn made((manifests, gateway): &(Manifests, GatewayBundle)) -> Proxy {
     let modules = Modules {
-        route_match: WasmCode::from_static("a", b"a"),
-        rate_limit: WasmCode::from_static("b", b"b"),
-        canary: WasmCode::from_static("c", b"c"),
+        gateway: WasmCode::from_static("a", b"a"),
     };
     let address = ([127, 0, 0, 1], 18_081).into();
     let services = [("ratelimit".to_owned(), address)].into();
-    proxy(manifests, gateway, &modules, &services, &BTreeSet::new()).unwrap()
+    proxy(manifests, gateway, &modules, &services).unwrap()
 }
 
 #[test]
-fn rate_limit_comes_behind_route_match_and_canary_behind_both() {
-    let names = |proxy: &Proxy| -> Vec<String> {
-        let filters = proxy.filters.iter();
-        filters.map(|filter| filter.name.clone()).collect()
+fn the_filter_has_limits_and_canaries_where_the_gateway_has_any() {
+    let configuration = |proxy: &Proxy| -> serde_json::Value {
+        let [filter] = &*proxy.filters else {
+            panic!("{:?}", proxy.filters)
+        };
+        assert_eq!((&*filter.name, filter.module.name()), ("gateway", "a"));
+        serde_json::from_str(&filter.configuration).unwrap()
     };
     let mut paths = read("path-routing");
-    assert_eq!(names(&made(&paths)), ["route-match"]);
+    let routed = configuration(&made(&paths));
+    assert!(routed["routes"]["routes"].is_array());
+    assert_eq!(
+        (&routed["limits"], &routed["canaries"]),
+        (&json!(null), &json!(null))
+    );
     paths.1.rate_limit = limits(json!(null));
-    let limited = made(&paths);
-    assert_eq!(names(&limited), ["route-match", "rate-limit"]);
-    assert_eq!(limited.filters[1].configuration, r#"{"policies":[]}"#);
-    assert_eq!(limited.services, []);
-
     paths.1.canary = Some(CanaryFilterSpec::default());
-    let split = made(&paths);
-    assert_eq!(names(&split), ["route-match", "rate-limit", "canary"]);
-    assert_eq!(split.filters[2].configuration, r#"{"canaries":[]}"#);
-    assert_eq!(split.filters[2].module.name(), "c");
+    let proxy = made(&paths);
+    let all = configuration(&proxy);
+    assert_eq!(all["limits"], json!({"policies": []}));
+    assert_eq!(all["canaries"], json!({"canaries": []}));
+    assert_eq!(proxy.services, []);
 }
 
 #[test]

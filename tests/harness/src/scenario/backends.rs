@@ -109,6 +109,8 @@ fn module_feature(wasm: &Value) -> Option<Feature> {
     match text(wasm, "/name") {
         "rate-limit" => Some(Feature::LocalRateLimit),
         "canary" => Some(Feature::Canary),
+        "gateway" if wasm.pointer("/config/limits").is_some() => Some(Feature::LocalRateLimit),
+        "gateway" if wasm.pointer("/config/canaries").is_some() => Some(Feature::Canary),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! The modules of this repository as hosts take them: for several test targets.
 
-use gateway_filter_modules::{CANARY, Module, RATE_LIMIT, ROUTE_MATCH};
+use gateway_filter_modules::{GATEWAY, Module};
 use gateway_harness::proxy::Modules;
 use gateway_harness::wasm_host::WasmCode;
 
@@ -11,8 +11,6 @@ pub(crate) fn code(module: Module) -> WasmCode {
 /// The filters.
 pub(crate) fn filters() -> Modules {
     Modules {
-        route_match: code(ROUTE_MATCH),
-        rate_limit: code(RATE_LIMIT),
-        canary: code(CANARY),
+        gateway: code(GATEWAY),
     }
 }

@@ -103,6 +103,14 @@ fn policies_in_the_manifests_skip_all_cases() {
             "kind: EnvoyExtensionPolicy\nspec: {wasm: [{name: canary}]}",
             Feature::Canary,
         ),
+        (
+            "kind: EnvoyExtensionPolicy\nspec: {wasm: [{name: gateway, config: {limits: {}}}]}",
+            Feature::LocalRateLimit,
+        ),
+        (
+            "kind: EnvoyExtensionPolicy\nspec: {wasm: [{name: gateway, config: {canaries: {}}}]}",
+            Feature::Canary,
+        ),
     ];
     for (manifests, feature) in cases {
         let expected = feature.lacking_on(HostKind::Core);
