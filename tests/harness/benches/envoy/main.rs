@@ -19,6 +19,7 @@ mod limits;
 #[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../measure.rs"]
 mod measure;
+mod one_pass;
 mod split;
 #[allow(dead_code, reason = "each target uses a part of it")]
 #[path = "../workload.rs"]
@@ -26,7 +27,7 @@ mod workload;
 
 use std::time::Duration;
 
-use gateway_filter_modules::{DO_NOTHING, Module, ROUTE_MATCH};
+use gateway_filter_modules::{DO_NOTHING, GATEWAY, Module, ROUTE_MATCH};
 use gateway_filter_sdk::router::BACKEND_HEADER;
 use gateway_harness::envoy::{Binary, EnvoyHost, EnvoyOptions, WasmLog, find};
 use gateway_harness::exchange::Exchange;
@@ -143,6 +144,7 @@ fn subjects() -> Vec<Subject> {
             subjects.push(subject);
         }
     }
+    subjects.extend(one_pass::subjects());
     subjects.extend(limited::subjects());
     subjects.extend(split::subjects());
     subjects.push(native("a random one", SHAPE, spread(10_000)));
@@ -179,7 +181,7 @@ fn filtered(
         configuration,
         fail_open: false,
     };
-    let decides = in_a_row > 0 && module == ROUTE_MATCH;
+    let decides = in_a_row > 0 && [ROUTE_MATCH, GATEWAY].contains(&module);
     Subject {
         name: name.into(),
         proxy: Proxy {
