@@ -189,3 +189,6 @@ impl Gateway {
             .carry_out(&config.router, decision, head, request)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::reply::Reply;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
@@ -49,6 +49,9 @@ pub struct MockHost {
     pub foreign_calls: RefCell<Vec<String>>,
     /// Whether a paused request was resumed.
     pub resumed: Cell<bool>,
+    /// Hostcalls that fail: `proxy_get_property`, `proxy_get_shared_data`, `proxy_set_shared_data`,
+    /// `proxy_get_current_time_nanoseconds`.
+    pub failing: RefCell<BTreeSet<&'static str>>,
 }
 
 impl MockHost {
@@ -93,6 +96,16 @@ impl MockHost {
             .collect();
         self.maps.borrow_mut().insert(map, entries);
         self
+    }
+
+    fn check(&self, call: &'static str) -> Result<(), HostError> {
+        match self.failing.borrow().contains(call) {
+            true => Err(HostError::Status {
+                call,
+                status: Status::BAD_ARGUMENT,
+            }),
+            false => Ok(()),
+        }
     }
 
     fn change(&self, map: MapType, change: impl FnOnce(&mut Entries)) -> Result<(), HostError> {
@@ -163,6 +176,7 @@ impl Buffers for MockHost {
 
 impl Properties for MockHost {
     fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, HostError> {
+        self.check("proxy_get_property")?;
         let properties = self.properties.borrow();
         let path = path.join(".");
         // Envoy looks for an attribute first, then for filter state `wasm.<path>`.
@@ -188,14 +202,16 @@ impl Properties for MockHost {
 
 impl SharedData for MockHost {
     fn shared(&self, key: &[u8]) -> Result<Option<(Vec<u8>, u32)>, HostError> {
+        self.check("proxy_get_shared_data")?;
         Ok(self.shared.borrow().get(key).cloned())
     }
 
     fn set_shared(&self, key: &[u8], value: &[u8], cas: u32) -> Result<(), HostError> {
+        let call = "proxy_set_shared_data";
+        self.check(call)?;
         let mut shared = self.shared.borrow_mut();
         let held = shared.get(key).map_or(0, |(_, held)| *held);
         if held != 0 && cas != 0 && cas != held {
-            let call = "proxy_set_shared_data";
             return Err(HostError::Status {
                 call,
                 status: Status::CAS_MISMATCH,
@@ -208,6 +224,7 @@ impl SharedData for MockHost {
 
 impl Clock for MockHost {
     fn now(&self) -> Result<u64, HostError> {
+        self.check("proxy_get_current_time_nanoseconds")?;
         Ok(self.time.get())
     }
 }

@@ -20,7 +20,13 @@ pub fn subjects() -> Vec<Subject> {
     let routed = format!(r#"{{"routes": {routes}}}"#);
     let all = format!(r#"{{"routes": {routes}, "limits": {limits}, "canaries": {canary}}}"#);
 
-    let mut chain = filtered("a chain of three for gateway × 1", 1, ROUTE_MATCH, routes, ROUTES);
+    let mut chain = filtered(
+        "a chain of three for gateway × 1",
+        1,
+        ROUTE_MATCH,
+        routes,
+        ROUTES,
+    );
     for (module, configuration) in [(RATE_LIMIT, limits), (CANARY, canary)] {
         chain.proxy.filters.push(filter(module, configuration));
     }
