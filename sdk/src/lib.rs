@@ -1,8 +1,8 @@
 //! Gateway API routing for proxy-wasm filters, and the API to write such filters with.
 //!
 //! The core has no host in it: [`request`], [`route`], [`action`], [`split`], [`limit`] and [`router`] take
-//! values and give decisions. [`filter`] is what authors meet, [`host`] what a filter may ask of the
-//! proxy.
+//! values and give decisions. [`stage`] carries them out, in the filters of this project. [`filter`] is what
+//! authors meet, [`host`] what a filter may ask of the proxy.
 #![warn(missing_docs)]
 
 pub mod action;

@@ -2,7 +2,7 @@
 
 use super::callout::callout_cluster;
 use super::dispatch::Plan;
-use super::module::{FILTERS, list, wasm};
+use super::module::{FILTERS, GATEWAY, list, wasm};
 use super::naming::{envoy_gateway, folder, prefix};
 use super::object::WrittenObject;
 use super::reference::{parents, target_ref};
@@ -203,6 +203,7 @@ pub(super) fn kept(writer: &mut KustomizationWriter) {
             writer.objects.push(WrittenObject::kept(&policy.document));
             continue;
         }
+        own_fail_open(&policy.document, &mut writer.report);
         let others = !others_of(&policy.document).is_empty();
         let whole = |scope: &&Scope| scope.kind() == "Gateway" && scope.section().is_none();
         let lost = ours.into_iter().filter(|scope| others && !whole(scope));
@@ -215,6 +216,22 @@ pub(super) fn kept(writer: &mut KustomizationWriter) {
             writer
                 .report
                 .refuse(&policy.document, "spec", condition, message);
+        }
+    }
+}
+
+/// A filter that was skipped by itself when its module failed: one filter has one module.
+fn own_fail_open(document: &Document, report: &mut Report) {
+    for (index, entry) in list(document, "wasm").iter().enumerate() {
+        let name = entry.get("name").and_then(Value::as_str);
+        let alone = name.filter(|name| *name != GATEWAY && FILTERS.contains(name));
+        if let Some(name) = alone.filter(|_| entry.get("failOpen") == Some(&Value::Bool(true))) {
+            let message = format!(
+                "failOpen of {name} is not carried over: the module of {GATEWAY} does its work. Set \
+                 failOpen on an entry named {GATEWAY} instead: it covers routes, limits and canaries"
+            );
+            let path = format!("spec.wasm[{index}].failOpen");
+            report.ignore(document, &path, Severity::Error, message);
         }
     }
 }

@@ -258,6 +258,28 @@ fn other_extensions_of_the_gateway_stay_behind_the_filters() {
 }
 
 #[test]
+fn fail_open_of_a_filter_that_is_a_stage_now_is_told_with_its_line() {
+    let spec = |name: &str| {
+        format!(
+            "{{{},\n  wasm: [{{name: {name},\n    failOpen: true, code: {{type: Image, image: {{url: r/mine}}}}}}]}}",
+            to("Gateway", "gw")
+        )
+    };
+    let reported = |name: &str| {
+        let extension = policy("EnvoyExtensionPolicy", "e", &spec(name));
+        reported(&written(&[OPEN, &http_route("r", WEB), &extension]))
+    };
+    let [line] = reported("rate-limit").try_into().unwrap();
+    assert!(
+        line.starts_with(
+            "m.yaml:25: EnvoyExtensionPolicy infra/e: failOpen of rate-limit is not carried over"
+        ),
+        "{line}"
+    );
+    assert_eq!(reported("mine"), [""; 0]);
+}
+
+#[test]
 fn what_would_no_longer_be_in_force_is_refused_with_its_line() {
     let extension = format!(
         "{{{}, wasm: [{{name: mine, code: {{type: Image, image: {{url: r/mine}}}}}}]}}",
