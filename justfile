@@ -214,9 +214,9 @@ bench-envoy *arguments:
 canary-plots:
     cargo run --release --quiet --package gateway-filter-sdk --example canary_plots docs/canary.md
 
-# Install what `just ci` needs beyond cargo into .tools and node_modules
+# Install what `just ci` needs beyond cargo into .tools
 [group('setup')]
-tools: wasm-opt vale envoy ratelimit-tools egctl
+tools: vale envoy ratelimit-tools egctl
 
 # Licences, sources and banned versions of dependencies
 [group('check')]
@@ -236,7 +236,7 @@ ci: tools ratelimit-up
     set -euo pipefail
     # A part that is missing is a failure here, not a skip.
     export GWF_REQUIRE_ENVOY=1 GWF_REQUIRE_RATELIMIT=1 GWF_REQUIRE_EGCTL=1
-    for recipe in lint doc test test-wasm build installed; do
+    for recipe in lint doc test test-wasm installed; do
         since=$SECONDS
         {{ just_executable() }} $recipe
         times+=("$(printf '%5d s  %s' $((SECONDS - since)) $recipe)")
@@ -245,4 +245,4 @@ ci: tools ratelimit-up
 
 # What is slow and rarely breaks; before an issue is called done
 [group('check')]
-nightly: deny agree test-v8 (hostile "1000000") (fuzz "60") (installed "--release")
+nightly: deny agree test-v8 (hostile "1000000") (fuzz "60") wasm-opt build (installed "--release")
