@@ -73,9 +73,10 @@ impl<'h> Request<'h> {
         name: impl AsRef<[u8]>,
         value: impl AsRef<[u8]>,
     ) -> Result<(), HostError> {
-        self.is_changed.set(true);
-        self.host
-            .set_header(self.map, name.as_ref(), value.as_ref())
+        self.changed(
+            self.host
+                .set_header(self.map, name.as_ref(), value.as_ref()),
+        )
     }
 
     /// Adds a value to a header. See [`crate::host::Headers::add_header`].
@@ -87,9 +88,10 @@ impl<'h> Request<'h> {
         name: impl AsRef<[u8]>,
         value: impl AsRef<[u8]>,
     ) -> Result<(), HostError> {
-        self.is_changed.set(true);
-        self.host
-            .add_header(self.map, name.as_ref(), value.as_ref())
+        self.changed(
+            self.host
+                .add_header(self.map, name.as_ref(), value.as_ref()),
+        )
     }
 
     /// Removes a header.
@@ -97,8 +99,7 @@ impl<'h> Request<'h> {
     /// # Errors
     /// No headers in this phase.
     pub fn remove_header(&self, name: impl AsRef<[u8]>) -> Result<(), HostError> {
-        self.is_changed.set(true);
-        self.host.remove_header(self.map, name.as_ref())
+        self.changed(self.host.remove_header(self.map, name.as_ref()))
     }
 
     /// Changes a header.
@@ -106,8 +107,12 @@ impl<'h> Request<'h> {
     /// # Errors
     /// As [`Request::set_header`].
     pub fn edit(&self, edit: HeaderEdit) -> Result<(), HostError> {
-        self.is_changed.set(true);
-        apply(self.host, self.map, edit)
+        self.changed(apply(self.host, self.map, edit))
+    }
+
+    fn changed(&self, write: Result<(), HostError>) -> Result<(), HostError> {
+        self.is_changed.set(self.is_changed.get() || write.is_ok());
+        write
     }
 
     /// Sends a request to a cluster; its answer comes to [`on_http_call_response`] with the number

@@ -50,7 +50,7 @@ pub struct MockHost {
     /// Whether a paused request was resumed.
     pub resumed: Cell<bool>,
     /// Hostcalls that fail: `proxy_get_property`, `proxy_get_shared_data`, `proxy_set_shared_data`,
-    /// `proxy_get_current_time_nanoseconds`.
+    /// `proxy_get_current_time_nanoseconds`, `proxy_replace_header_map_value`.
     pub failing: RefCell<BTreeSet<&'static str>>,
 }
 
@@ -132,6 +132,7 @@ impl Headers for MockHost {
     }
 
     fn set_header(&self, map: MapType, name: &[u8], value: &[u8]) -> Result<(), HostError> {
+        self.check("proxy_replace_header_map_value")?;
         self.change(map, |entries| {
             let first = entries
                 .iter()

@@ -34,6 +34,11 @@ impl HttpFilter for Probe {
         let head = request.head()?;
         match head.header(b"x-do").as_deref() {
             Some(b"call") => call(request),
+            Some(b"reroute") => Ok(Flow::Reroute),
+            Some(b"refused") => {
+                let _ = request.set_header("x a", "b");
+                Ok(Flow::Reroute)
+            }
             Some(b"fail") => request.set_header("x-a", "b").and(Err(failure())),
             _ => {
                 request.set_header("x-config", &self.0.value)?;
@@ -213,6 +218,25 @@ fn contexts_and_calls_that_are_not_known_are_passed_over() {
     assert!(!host.resumed.get());
     dispatcher.on_request_headers(&host, 2, true);
     assert_eq!(logged(&host), ["request"]);
+}
+
+/// With ABI 0.2.1 a write has cleared the route.
+#[test]
+fn the_route_is_cleared_only_where_no_write_has_done_it() {
+    for (what, calls) in [
+        ("write", &[][..]),
+        ("reroute", &["clear_route_cache"]),
+        ("refused", &["clear_route_cache"]),
+    ] {
+        let host = asking(what);
+        if what == "refused" {
+            host.failing
+                .borrow_mut()
+                .insert("proxy_replace_header_map_value");
+        }
+        assert_eq!(started(&host).on_request_headers(&host, 2, true), CONTINUE);
+        assert_eq!(*host.foreign_calls.borrow(), calls, "{what}");
+    }
 }
 
 #[test]
