@@ -1,5 +1,6 @@
 //! An answer of the gateway itself, as a value.
 
+use crate::header::HeaderEdit;
 use std::borrow::Cow;
 
 /// An answer that is sent instead of forwarding the request.
@@ -31,6 +32,15 @@ impl Reply {
     pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
+    }
+
+    /// Adds what an edit writes, whether it sets or adds; one that removes changes nothing.
+    #[must_use]
+    pub fn with(self, edit: HeaderEdit<'static>) -> Self {
+        match edit {
+            HeaderEdit::Set(name, value) | HeaderEdit::Add(name, value) => self.header(name, value),
+            HeaderEdit::Remove(_) => self,
+        }
     }
 
     /// Sets the body.

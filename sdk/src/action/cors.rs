@@ -71,7 +71,7 @@ impl Cors {
     /// cross-origin response headers."
     pub fn preflight(&self, head: &RequestHead) -> Reply {
         let reply = Reply::new(200);
-        let Some(mut headers) = self.origin_headers(head) else {
+        let Some(mut edits) = self.origin_edits(head) else {
             return reply;
         };
         // What is asked for may return in the answer, so it must be able to stand in a header.
@@ -81,28 +81,19 @@ impl Cors {
         };
         let methods = self.answer(&self.methods, wanted(b"access-control-request-method"));
         let allowed = self.answer(&self.headers, wanted(b"access-control-request-headers"));
-        headers.extend(methods.map(|value| ("access-control-allow-methods", value)));
-        headers.extend(allowed.map(|value| ("access-control-allow-headers", value)));
-        headers.push((
-            "access-control-max-age",
-            self.max_age.to_string().into_bytes(),
-        ));
-        headers
-            .into_iter()
-            .fold(reply, |reply, (name, value)| reply.header(name, value))
+        edits.extend(methods.map(|value| HeaderEdit::set("access-control-allow-methods", value)));
+        edits.extend(allowed.map(|value| HeaderEdit::set("access-control-allow-headers", value)));
+        let max_age = self.max_age.to_string().into_bytes();
+        edits.push(HeaderEdit::set("access-control-max-age", max_age));
+        edits.into_iter().fold(reply, Reply::with)
     }
 
     /// The headers for the response to any other request; none for an origin that is not allowed.
     pub fn response_edits(&self, head: &RequestHead) -> Vec<HeaderEdit<'static>> {
-        let edit = |(name, value)| match name {
-            "vary" => HeaderEdit::add(name, value),
-            _ => HeaderEdit::set(name, value),
-        };
-        let headers = self.origin_headers(head).unwrap_or_default();
-        headers.into_iter().map(edit).collect()
+        self.origin_edits(head).unwrap_or_default()
     }
 
-    fn origin_headers(&self, head: &RequestHead) -> Option<Vec<(&'static str, Vec<u8>)>> {
+    fn origin_edits(&self, head: &RequestHead) -> Option<Vec<HeaderEdit<'static>>> {
         let origin = head.values(b"origin").next()?;
         if !self.origins.iter().any(|allowed| allowed.matches(origin)) {
             return None;
@@ -111,20 +102,29 @@ impl Cors {
             .origins
             .iter()
             .any(|origin| matches!(origin, Origin::Any));
-        let mut headers = Vec::new();
+        let mut edits = Vec::new();
         if any && !self.credentials {
-            headers.push(("access-control-allow-origin", b"*".to_vec()));
+            edits.push(HeaderEdit::set(
+                "access-control-allow-origin",
+                b"*".to_vec(),
+            ));
         } else {
-            headers.push(("access-control-allow-origin", origin.to_vec()));
+            edits.push(HeaderEdit::set(
+                "access-control-allow-origin",
+                origin.to_vec(),
+            ));
             // The answer differs by origin, so a cache must keep one for each (Fetch, 3.2.5).
-            headers.push(("vary", b"origin".to_vec()));
+            edits.push(HeaderEdit::add("vary", b"origin".to_vec()));
         }
         if self.credentials {
-            headers.push(("access-control-allow-credentials", b"true".to_vec()));
+            edits.push(HeaderEdit::set(
+                "access-control-allow-credentials",
+                b"true".to_vec(),
+            ));
         }
         let exposed = self.answer(&self.expose, None);
-        headers.extend(exposed.map(|value| ("access-control-expose-headers", value)));
-        Some(headers)
+        edits.extend(exposed.map(|value| HeaderEdit::set("access-control-expose-headers", value)));
+        Some(edits)
     }
 
     /// A list as it is answered. "When the request is credentialed, the gateway must not specify

@@ -65,11 +65,8 @@ impl Refusal {
         if !self.has_body {
             reply.body = body.to_vec();
         }
-        for edit in lines(figures).into_iter().chain(own.iter().cloned()) {
-            if let HeaderEdit::Set(name, value) | HeaderEdit::Add(name, value) = edit {
-                reply = reply.header(name, value);
-            }
-        }
+        let told = lines(figures).into_iter().chain(own.iter().cloned());
+        reply = told.fold(reply, Reply::with);
         if let Some(wait) = retry_after {
             reply = reply.header("retry-after", seconds(wait).max(1).to_string());
         }
