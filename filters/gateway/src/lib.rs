@@ -69,21 +69,7 @@ impl HttpFilter for Gateway {
     }
 
     fn on_request_headers(&mut self, request: &Request) -> Result<Flow, HostError> {
-        let config = Rc::clone(&self.config);
-        let mut head = request.head()?;
-        match route::find(&config.router, &mut head, request)? {
-            Found::Answered(decision) => {
-                self.route
-                    .carry_out(&config.router, decision, &head, request)
-            }
-            Found::Rule(found) => {
-                let limited = config.limiter.as_ref().map_or(Limited::Pass, |limiter| {
-                    let scope = limiter.scope_of(found.route(), found.listener());
-                    self.limits.check(limiter, &scope, &head, request)
-                });
-                self.go_on(&config, limited, found, &head, request)
-            }
-        }
+        self.decide(request, None)
     }
 
     fn on_grpc_response(
@@ -94,17 +80,10 @@ impl HttpFilter for Gateway {
         let config = Rc::clone(&self.config);
         let limiter = config.limiter.as_ref();
         let limited = limiter.and_then(|limiter| self.limits.answered(limiter, answer, request));
-        let Some(limited) = limited else {
-            return Ok(Flow::Pause);
-        };
-        // Nothing has been written since, so the rule is the same.
-        let mut head = request.head()?;
-        match route::find(&config.router, &mut head, request)? {
-            Found::Answered(decision) => {
-                self.route
-                    .carry_out(&config.router, decision, &head, request)
-            }
-            Found::Rule(found) => self.go_on(&config, limited, found, &head, request),
+        match limited {
+            // Nothing has been written since, so the rule is the same.
+            Some(limited) => self.decide(request, Some(limited)),
+            None => Ok(Flow::Pause),
         }
     }
 
@@ -142,6 +121,29 @@ impl HttpFilter for Gateway {
 }
 
 impl Gateway {
+    /// Finds the rule, and goes on with what the limits say: `answered` after the service has.
+    fn decide(&mut self, request: &Request, answered: Option<Limited>) -> Result<Flow, HostError> {
+        let config = Rc::clone(&self.config);
+        let mut head = request.head()?;
+        let found = match route::find(&config.router, &mut head, request)? {
+            Found::Rule(found) => found,
+            Found::Answered(decision) => {
+                return self
+                    .route
+                    .carry_out(&config.router, decision, &head, request);
+            }
+        };
+        let limited = match (answered, &config.limiter) {
+            (Some(limited), _) => limited,
+            (None, Some(limiter)) => {
+                let scope = limiter.scope_of(found.route(), found.listener());
+                self.limits.check(limiter, &scope, &head, request)
+            }
+            (None, None) => Limited::Pass,
+        };
+        self.go_on(&config, limited, found, &head, request)
+    }
+
     /// What follows once the limits have decided.
     fn go_on(
         &mut self,
