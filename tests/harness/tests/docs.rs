@@ -65,15 +65,19 @@ fn configurations(filter: &str, document: &Value) -> Vec<Value> {
 
 /// A canary that names a Service gets its backends from the rule.
 fn is_for_a_rule(configuration: &Value) -> bool {
-    let canaries = configuration.get("canaries").and_then(Value::as_array);
-    let mut canaries = canaries.into_iter().flatten();
+    let list = ["/canaries", "/canaries/canaries"].map(|place| configuration.pointer(place));
+    let mut canaries = list
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_array)
+        .flatten();
     canaries.any(|canary| canary.get("canary").is_some())
 }
 
 #[test]
 fn examples_are_what_they_say() {
     let runtime = Runtime::new(EnvoyVersion::default(), Deadline::default()).unwrap();
-    for (filter, expected) in [("canary", 4), ("rate-limit", 3)] {
+    for (filter, expected) in [("canary", 4), ("gateway", 0), ("rate-limit", 3)] {
         let page = format!("{filter}.md");
         let module = gateway_filter_modules::find(filter).unwrap();
         let mut loaded = 0;
