@@ -2,27 +2,10 @@
 
 use super::*;
 
-const MANIFESTS: &str = "\
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gw, namespace: infra}
-spec:
-  gatewayClassName: any
-  listeners: [{name: http, port: 80, protocol: HTTP}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: infra}
-spec: {ports: [{name: http, port: 8080}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: r, namespace: infra}
-spec:
-  parentRefs: [{name: gw}]
-  rules:
-  - backendRefs: [{name: web, port: 8080}]
-";
+/// A Gateway, and a Service behind a route of it.
+fn manifests() -> String {
+    format!("{GATEWAY}---\n{ROUTE}")
+}
 
 fn bundle(folder: &Path, args: &[&str]) -> Output {
     gwf(folder, &[&["bundle"], args].concat())
@@ -32,7 +15,7 @@ fn bundle(folder: &Path, args: &[&str]) -> Output {
 fn a_folder_is_written_and_differs_no_more() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("in")).unwrap();
-    fs::write(folder.path().join("in/all.yaml"), MANIFESTS).unwrap();
+    fs::write(folder.path().join("in/all.yaml"), manifests()).unwrap();
     let output = bundle(folder.path(), &["in", "--diff", "out"]);
     assert_eq!(output.status.code(), Some(1));
     let diff = text(&output.stdout);
@@ -59,7 +42,7 @@ fn a_folder_is_written_and_differs_no_more() {
 #[test]
 fn a_placeholder_for_the_modules_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("all.yaml"), MANIFESTS).unwrap();
+    fs::write(folder.path().join("all.yaml"), manifests()).unwrap();
     let output = bundle(folder.path(), &["all.yaml"]);
     assert_eq!(output.status.code(), Some(0));
     let told = text(&output.stderr);
@@ -73,9 +56,12 @@ fn a_placeholder_for_the_modules_is_told() {
 fn a_mistake_in_the_manifests_writes_nothing_and_has_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let planted = [
-        (MANIFESTS.replace("backendRefs", "backendRef"), "m.yaml:19:"),
-        (MANIFESTS.replace("port: 80,", "port: 0,"), "m.yaml:6:"),
-        (MANIFESTS.replace("[{name: gw}]", "[name: gw"), "m.yaml:1"),
+        (
+            manifests().replace("backendRefs", "backendRef"),
+            "m.yaml:19:",
+        ),
+        (manifests().replace("port: 80,", "port: 0,"), "m.yaml:6:"),
+        (manifests().replace("[{name: gw}]", "[name: gw"), "m.yaml:1"),
     ];
     for (manifests, place) in planted {
         fs::write(folder.path().join("m.yaml"), &manifests).unwrap();
@@ -86,7 +72,7 @@ fn a_mistake_in_the_manifests_writes_nothing_and_has_its_line() {
         assert!(!folder.path().join("out").exists());
     }
     // It may be a kind that this cluster has.
-    let manifests = MANIFESTS.replace("kind: Service", "kind: Servise");
+    let manifests = manifests().replace("kind: Service", "kind: Servise");
     fs::write(folder.path().join("m.yaml"), manifests).unwrap();
     let output = bundle(folder.path(), &["m.yaml", "--output-dir", "out"]);
     let told = text(&output.stderr);
@@ -102,7 +88,7 @@ fn what_is_not_carried_over_writes_nothing_unless_forced() {
     let policy = "---\napiVersion: gateway.envoyproxy.io/v1alpha1\nkind: SecurityPolicy\n\
         metadata: {name: s, namespace: infra}\nspec:\n  targetRefs:\n  \
         - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}\n  cors: {allowOrigins: [\"*\"]}\n";
-    fs::write(folder.path().join("m.yaml"), format!("{MANIFESTS}{policy}")).unwrap();
+    fs::write(folder.path().join("m.yaml"), manifests() + policy).unwrap();
     let output = bundle(folder.path(), &["m.yaml", "--output-dir", "out"]);
     assert_eq!(output.status.code(), Some(1));
     let told = text(&output.stderr);
@@ -118,7 +104,8 @@ fn what_is_not_carried_over_writes_nothing_unless_forced() {
 #[test]
 fn ingresses_are_bundled_as_they_are_migrated() {
     let folder = tempfile::tempdir().unwrap();
-    let (gateway, _) = MANIFESTS.split_once("---\napiVersion: gateway").unwrap();
+    let manifests = manifests();
+    let (gateway, _) = manifests.split_once("---\napiVersion: gateway").unwrap();
     let ingress = "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\n\
         metadata: {name: i, namespace: infra}\nspec:\n  rules:\n  - host: a.example\n    http:\n      \
         paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 8080}}}}]\n";
