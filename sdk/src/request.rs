@@ -76,6 +76,11 @@ impl<'a> RequestHead<'a> {
         self.scheme
     }
 
+    /// `:path` as sent, with its query.
+    pub fn target(&self) -> &'a [u8] {
+        self.target
+    }
+
     /// `:path` without its query.
     pub fn path(&self) -> &'a [u8] {
         self.target.get(..self.path_end()).unwrap_or(self.target)

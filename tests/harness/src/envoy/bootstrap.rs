@@ -26,8 +26,7 @@ use super::ModuleFolder;
 use crate::model::Proxy;
 
 /// The bootstrap of `proxy`, whose modules are in `modules`. `backends` gives the address of each cluster by
-/// its name; a cluster
-/// without one has no endpoint, and Envoy answers 503 for it.
+/// its name; a cluster without one has no endpoint, and Envoy answers 503 for it.
 ///
 /// All ports are 0: Envoy binds with `SO_REUSEPORT`, so that a second process on a port chosen
 /// beforehand would silently take half of its connections.

@@ -113,7 +113,7 @@ impl Core {
             service: backend.service.clone(),
             method: text(head.method()),
             authority: hostname.map_or_else(|| text(head.authority()), str::to_owned),
-            path: path.as_deref().map_or_else(|| target(head), text),
+            path: text(path.as_deref().unwrap_or(head.target())),
             headers,
             trailers: exchange.trailers.clone(),
             ..Seen::default()
@@ -232,13 +232,4 @@ fn apply(headers: &mut Headers, edit: HeaderEdit) {
     if let Some((name, value)) = edit.written() {
         headers.push((name.into(), value.to_vec()));
     }
-}
-
-/// Path and query as they were sent.
-fn target(head: &RequestHead) -> String {
-    let mut entries = head.entries().iter();
-    let found = entries.find(|(name, _)| *name == b":path");
-    found.map_or_else(String::new, |(_, value)| {
-        String::from_utf8_lossy(value).into_owned()
-    })
 }
